@@ -1,0 +1,62 @@
+"""The root of every error that stratopt raises on purpose.
+
+StratoptError                      stable ``code``, human ``message``, machine ``context``
+├── MarketDataError                market/      data that is missing, malformed or refused
+├── ParameterSpaceError            search/      a space that cannot be built, read or sampled
+├── StrategyError                  strategies/  a strategy that is unknown, invalid or that raised
+├── BacktestError                  backtest/    input that cannot be simulated
+└── OptimizationError              optimization/exceptions.py draws its own tree
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class StratoptError(Exception):
+    """An error with a stable code, a sentence for people and facts for programs.
+
+    The message names the value, the limit and the way out; every dynamic part of it is also in ``context``.
+    Instances survive pickling.
+    """
+
+    code = "stratopt_error"
+
+    def __init__(self, message: str, *, code: str | None = None, **context: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.context = context
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.code, self.context)
+
+
+def _rebuild(kind: type[StratoptError], message: str, code: str, context: dict[str, Any]) -> StratoptError:
+    error = kind.__new__(kind)
+    StratoptError.__init__(error, message, code=code, **context)
+    return error
+
+
+class MarketDataError(StratoptError):
+    """Market data is missing, malformed or refused."""
+
+    code = "data_unavailable"
+
+
+class ParameterSpaceError(StratoptError):
+    """A parameter space cannot be built, read or sampled."""
+
+    code = "invalid_parameter_space"
+
+
+class StrategyError(StratoptError):
+    """A strategy is unknown, invalid or raised."""
+
+    code = "strategy_error"
+
+
+class BacktestError(StratoptError):
+    """The input of a backtest cannot be simulated."""
+
+    code = "invalid_backtest"

@@ -1,0 +1,24 @@
+"""The one compile decorator: cache policy and the switch that turns compilation off.
+
+``STRATOPT_DISABLE_JIT=1`` leaves every kernel plain Python (for coverage and debugging; the numbers are the same).
+Kernels are compiled in float64 without ``fastmath``, so that results do not depend on the compiler's mood.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+COMPILED = os.environ.get("STRATOPT_DISABLE_JIT", "") not in {"1", "true"}
+
+
+def jit(function: Function) -> Function:
+    """Compile ``function`` on first call (nopython, GIL released, cached on disk)."""
+    if not COMPILED:
+        return function
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
