@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from stratopt.errors import MarketDataError
-from stratopt.kernels.arrays import CLOSE, HIGH, LOW, OPEN, OPEN_TIME, VOLUME, AnyArray, Float64Array1D, Float64Array2D, Int64Array1D
+from stratopt.kernels.arrays import (
+    CLOSE,
+    HIGH,
+    LOW,
+    OPEN,
+    OPEN_TIME,
+    VOLUME,
+    AnyArray,
+    Float64Array1D,
+    Float64Array2D,
+    Int64Array1D,
+)
 from stratopt.market.timeframe import Calendar, Timeframe
 
 
@@ -49,8 +60,17 @@ class Bars:
 
     @classmethod
     def from_arrays(
-        cls, *, symbol: str, timeframe: str | Timeframe, open_time: AnyArray, open: AnyArray, high: AnyArray, low: AnyArray, close: AnyArray,
-        volume: AnyArray | None = None, calendar: str | Calendar = "24/7",
+        cls,
+        *,
+        symbol: str,
+        timeframe: str | Timeframe,
+        open_time: AnyArray,
+        open: AnyArray,
+        high: AnyArray,
+        low: AnyArray,
+        close: AnyArray,
+        volume: AnyArray | None = None,
+        calendar: str | Calendar = "24/7",
     ) -> Bars:
         """Bars from columns; ``open_time`` is int64 milliseconds or datetime64 in UTC, a missing volume is 0 everywhere."""
         stamps = np.asarray(open_time)
@@ -130,23 +150,36 @@ class Bars:
         import pandas as pd
 
         index = pd.DatetimeIndex(self.stamps, name="open_time").tz_localize("UTC")
-        return pd.DataFrame({n: self.matrix[i] for i, n in enumerate(("open", "high", "low", "close", "volume"))}, index=index)
+        return pd.DataFrame(
+            {n: self.matrix[i] for i, n in enumerate(("open", "high", "low", "close", "volume"))}, index=index
+        )
 
 
 def _check(symbol: str, matrix: AnyArray) -> None:
     if matrix.ndim != 2 or matrix.shape[0] != 6:
-        raise MarketDataError(f"{symbol}: the bars matrix must have shape (6, n), not {matrix.shape}", code="invalid_bars")
+        raise MarketDataError(
+            f"{symbol}: the bars matrix must have shape (6, n), not {matrix.shape}", code="invalid_bars"
+        )
     open_, high, low, close, volume, stamps = matrix
     rules = [
         ("open, high, low and close must be finite and > 0", ~(np.isfinite(matrix[:4]) & (matrix[:4] > 0)).all(axis=0)),
         ("volume must be finite and >= 0", ~(np.isfinite(volume) & (volume >= 0))),
-        ("high must be >= open and close, low must be <= open and close", (high < np.maximum(open_, close)) | (low > np.minimum(open_, close))),
-        ("open stamps must be finite and strictly increase", ~np.isfinite(stamps) | np.concatenate([[False], ~(np.diff(stamps) > 0)])[: stamps.size]),
+        (
+            "high must be >= open and close, low must be <= open and close",
+            (high < np.maximum(open_, close)) | (low > np.minimum(open_, close)),
+        ),
+        (
+            "open stamps must be finite and strictly increase",
+            ~np.isfinite(stamps) | np.concatenate([[False], ~(np.diff(stamps) > 0)])[: stamps.size],
+        ),
     ]
     for rule, broken in rules:
         if broken.any():
             bar = int(np.argmax(broken))
             raise MarketDataError(
                 f"{symbol}: {rule}; bar {bar} is {[float(v) for v in matrix[:, bar]]}. Run `stratopt data validate` for the whole report.",
-                code="invalid_bars", bar=bar, rule=rule, count=int(broken.sum()),
+                code="invalid_bars",
+                bar=bar,
+                rule=rule,
+                count=int(broken.sum()),
             )

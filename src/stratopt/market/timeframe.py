@@ -27,7 +27,9 @@ class Timeframe:
         match = re.fullmatch(r"(\d{1,4})([smhdwM])", text) if isinstance(text, str) else None
         if not match or int(match[1]) < 1:
             raise MarketDataError(
-                f"unknown timeframe {text!r}; write a number and one of s m h d w M, for example 1m, 15m, 1h, 4h, 1d, 1w", code="unknown_timeframe", timeframe=str(text)
+                f"unknown timeframe {text!r}; write a number and one of s m h d w M, for example 1m, 15m, 1h, 4h, 1d, 1w",
+                code="unknown_timeframe",
+                timeframe=str(text),
             )
         return cls(int(match[1]) * _SECONDS[match[2]], text)
 

@@ -29,7 +29,9 @@ class ParameterSpace:
         for name, parameter in self.parameters.items():
             for parent in parameter.parents:
                 if parent not in seen:
-                    raise ParameterSpaceError(f"{name} depends on {parent}, which is not declared before it", parameter=name, parent=parent)
+                    raise ParameterSpaceError(
+                        f"{name} depends on {parent}, which is not declared before it", parameter=name, parent=parent
+                    )
             seen.add(name)
 
     def __eq__(self, other: object) -> bool:
@@ -72,7 +74,11 @@ class ParameterSpace:
         given = dict(params or {})
         unknown = [name for name in given if name not in self.parameters]
         if unknown:
-            raise ParameterSpaceError(f"unknown parameter {unknown[0]!r}; known: {', '.join(self.parameters) or 'none'}", parameter=unknown[0], known=list(self.parameters))
+            raise ParameterSpaceError(
+                f"unknown parameter {unknown[0]!r}; known: {', '.join(self.parameters) or 'none'}",
+                parameter=unknown[0],
+                known=list(self.parameters),
+            )
         result: Params = {}
         for name, parameter in self.parameters.items():
             if not self.is_active(name, result):
@@ -138,9 +144,19 @@ def _check_relation(name: str, parameter: Parameter, known: Mapping[str, Any]) -
     floor = parameter.above or (parameter.ratio_of if parameter.low > 1 else None)
     value = known[name]
     if floor and not value > known[floor]:
-        raise ParameterSpaceError(f"{name} = {value:g} must be greater than {floor} = {known[floor]:g}", parameter=name, value=value, limit=known[floor])
+        raise ParameterSpaceError(
+            f"{name} = {value:g} must be greater than {floor} = {known[floor]:g}",
+            parameter=name,
+            value=value,
+            limit=known[floor],
+        )
     if parameter.at_most and value > known[parameter.at_most]:
-        raise ParameterSpaceError(f"{name} = {value:g} must be at most {parameter.at_most} = {known[parameter.at_most]:g}", parameter=name, value=value, limit=known[parameter.at_most])
+        raise ParameterSpaceError(
+            f"{name} = {value:g} must be at most {parameter.at_most} = {known[parameter.at_most]:g}",
+            parameter=name,
+            value=value,
+            limit=known[parameter.at_most],
+        )
 
 
 def _values(parameter: Parameter, known: Mapping[str, Any], most: int) -> list[Any]:

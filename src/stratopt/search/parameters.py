@@ -65,10 +65,16 @@ class Range:
     def __post_init__(self) -> None:
         for name in ("low", "high", "step", "default", "minimum", "maximum"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)):
-                raise ParameterSpaceError(f"{name} must be a finite number, not {value!r}", field=name, value=str(value))
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
+            ):
+                raise ParameterSpaceError(
+                    f"{name} must be a finite number, not {value!r}", field=name, value=str(value)
+                )
         if self.low > self.high:
-            raise ParameterSpaceError(f"low {self.low} is greater than high {self.high}; swap them", low=self.low, high=self.high)
+            raise ParameterSpaceError(
+                f"low {self.low} is greater than high {self.high}; swap them", low=self.low, high=self.high
+            )
         if self.log and self.low <= 0:
             raise ParameterSpaceError(f"a log range needs low > 0, not {self.low}; raise low or drop log", low=self.low)
         if self.step is not None and self.step <= 0:
@@ -118,7 +124,9 @@ class FloatRange(Range):
     def check(self, value: Any, name: str) -> float:
         """``value`` as this parameter's type, or ParameterSpaceError."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ParameterSpaceError(f"{name} must be a finite number, not {value!r}", parameter=name, value=str(value))
+            raise ParameterSpaceError(
+                f"{name} must be a finite number, not {value!r}", parameter=name, value=str(value)
+            )
         _check_domain(self, float(value), name)
         return float(value)
 
@@ -155,7 +163,12 @@ class IntRange(Range):
 
     def check(self, value: Any, name: str) -> int:
         """``value`` as this parameter's type, or ParameterSpaceError."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+            or value != int(value)
+        ):
             raise ParameterSpaceError(f"{name} must be a whole number, not {value!r}", parameter=name, value=str(value))
         _check_domain(self, float(value), name, default_minimum=1.0 if self.low >= 1 else None)
         return int(value)
@@ -177,8 +190,15 @@ class Choice:
             raise ParameterSpaceError(f"options must be distinct and at least one, not {list(self.options)!r}")
         if self.weights is not None:
             object.__setattr__(self, "weights", tuple(float(w) for w in self.weights))
-            if len(self.weights) != len(self.options) or min(self.weights) < 0 or not math.isfinite(sum(self.weights)) or sum(self.weights) <= 0:
-                raise ParameterSpaceError("weights must be one non-negative number for each option, with a positive sum")
+            if (
+                len(self.weights) != len(self.options)
+                or min(self.weights) < 0
+                or not math.isfinite(sum(self.weights))
+                or sum(self.weights) <= 0
+            ):
+                raise ParameterSpaceError(
+                    "weights must be one non-negative number for each option, with a positive sum"
+                )
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -199,7 +219,9 @@ class Choice:
         for option in self.options:
             if option == value and isinstance(option, bool) == isinstance(value, bool):
                 return option
-        raise ParameterSpaceError(f"{name} must be one of {list(self.options)!r}, not {value!r}", parameter=name, value=str(value))
+        raise ParameterSpaceError(
+            f"{name} must be one of {list(self.options)!r}, not {value!r}", parameter=name, value=str(value)
+        )
 
 
 @dataclass(frozen=True)
@@ -222,7 +244,9 @@ class Fixed:
     def check(self, value: Any, name: str) -> Value:
         """``value`` if it is the fixed one, or ParameterSpaceError."""
         if value != self.value:
-            raise ParameterSpaceError(f"{name} is fixed at {self.value!r}, not {value!r}", parameter=name, value=str(value))
+            raise ParameterSpaceError(
+                f"{name} is fixed at {self.value!r}, not {value!r}", parameter=name, value=str(value)
+            )
         return self.value
 
 
@@ -238,6 +262,10 @@ def _between(fraction: float, low: float, high: float, log: bool) -> float:
 def _check_domain(rule: Range, value: float, name: str, default_minimum: float | None = None) -> None:
     minimum = rule.minimum if rule.minimum is not None else default_minimum
     if minimum is not None and value < minimum:
-        raise ParameterSpaceError(f"{name} = {value:g} is below its minimum {minimum:g}", parameter=name, value=value, limit=minimum)
+        raise ParameterSpaceError(
+            f"{name} = {value:g} is below its minimum {minimum:g}", parameter=name, value=value, limit=minimum
+        )
     if rule.maximum is not None and value > rule.maximum:
-        raise ParameterSpaceError(f"{name} = {value:g} is above its maximum {rule.maximum:g}", parameter=name, value=value, limit=rule.maximum)
+        raise ParameterSpaceError(
+            f"{name} = {value:g} is above its maximum {rule.maximum:g}", parameter=name, value=value, limit=rule.maximum
+        )

@@ -82,7 +82,9 @@ class Strategy:
             if isinstance(parameter, Choice):
                 value = list(parameter.options).index(value)
             elif isinstance(parameter, Fixed) and not isinstance(value, int | float):
-                raise StrategyError(f"{self.name}: a compiled strategy cannot take the fixed text {name} = {value!r}", parameter=name)
+                raise StrategyError(
+                    f"{self.name}: a compiled strategy cannot take the fixed text {name} = {value!r}", parameter=name
+                )
             vector[position] = float(value)
         vector[-1] = DIRECTION_CODES[Direction(direction)]
         return vector
