@@ -38,6 +38,9 @@ class Bars:
     matrix : float64 (6, n), C order, read-only
         Rows open, high, low, close, volume, UTC open stamp in milliseconds (``kernels.arrays``). Stamps strictly increase;
         prices are finite and positive, volume finite and not negative, high and low bound open and close.
+        Bars of a day or longer are stamped with midnight UTC of the session's date.
+    origin : str
+        Where the numbers come from, in words; part of neither the content hash nor any computation.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Bars:
     timeframe: Timeframe
     calendar: Calendar
     matrix: Float64Array2D
+    origin: str = ""
 
     def __post_init__(self) -> None:
         matrix = np.ascontiguousarray(self.matrix, dtype=np.float64)
@@ -57,6 +61,31 @@ class Bars:
             matrix = matrix.copy()
         matrix.flags.writeable = False
         object.__setattr__(self, "matrix", matrix)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.matrix.flags.writeable = False
+
+    @classmethod
+    def trusted(
+        cls, symbol: str, timeframe: Timeframe, calendar: Calendar, matrix: Float64Array2D, origin: str = ""
+    ) -> Bars:
+        """Bars over a matrix that was checked before (a slice of bars, a memory map): no copy, no scan.
+
+        ``matrix`` must be float64 (6, n) in C order and read-only; anything else raises MarketDataError.
+        """
+        flags = matrix.flags
+        if matrix.dtype != np.float64 or matrix.ndim != 2 or matrix.shape[0] != 6 or not flags.c_contiguous:
+            raise MarketDataError(
+                f"{symbol}: trusted bars need a C-ordered float64 matrix of shape (6, n), not {matrix.dtype} {matrix.shape}",
+                code="invalid_bars",
+            )
+        if flags.writeable:
+            raise MarketDataError(f"{symbol}: trusted bars need a read-only matrix", code="invalid_bars")
+        bars = cls.__new__(cls)
+        fields = {"symbol": symbol, "timeframe": timeframe, "calendar": calendar, "matrix": matrix, "origin": origin}
+        bars.__dict__.update(fields)
+        return bars
 
     @classmethod
     def from_arrays(
@@ -71,6 +100,7 @@ class Bars:
         close: AnyArray,
         volume: AnyArray | None = None,
         calendar: str | Calendar = "24/7",
+        origin: str = "",
     ) -> Bars:
         """Bars from columns; ``open_time`` is int64 milliseconds or datetime64 in UTC, a missing volume is 0 everywhere."""
         stamps = np.asarray(open_time)
@@ -81,7 +111,47 @@ class Bars:
         if len(lengths) > 1:
             raise MarketDataError(f"columns differ in length: {sorted(lengths)}", code="invalid_bars")
         matrix = np.vstack([np.asarray(c, dtype=np.float64) for c in columns])
-        return cls(symbol, Timeframe.parse(timeframe), Calendar(calendar), matrix)
+        matrix.flags.writeable = False
+        return cls(symbol, Timeframe.parse(timeframe), Calendar.parse(calendar), matrix, origin)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        symbol: str,
+        timeframe: str | Timeframe | None = None,
+        calendar: str | Calendar | None = None,
+        origin: str = "",
+    ) -> Bars:
+        """Bars from a pandas or polars frame.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame or polars.DataFrame
+            Columns open, high, low, close and optionally volume (0 everywhere when missing), in any letter case. Stamps are
+            the pandas DatetimeIndex or a column named open_time, timestamp, datetime, date or time: dates, ISO texts or whole
+            numbers since 1970 (seconds, milli-, micro- or nanoseconds by size). Stamps with a zone are converted to UTC,
+            stamps without one are UTC.
+        timeframe : optional
+            The most frequent distance of two stamps when not given.
+        calendar : optional
+            When not given: ``24/7`` if bars exist on Saturdays, else ``24/5`` if there are bars at night or more than 256
+            sessions a year, else ``XNYS``. Ratios are annualised with it, so name it when you know it.
+
+        Raises
+        ------
+        MarketDataError
+            For missing or doubled columns, unreadable stamps or a broken rule of ``Bars``; the message says which.
+        """
+        from stratopt.market.frames import columns_of
+        from stratopt.market.inference import infer_calendar, infer_timeframe
+
+        columns = columns_of(frame, symbol)
+        stamps = columns["open_time"]
+        length = infer_timeframe(stamps, symbol) if timeframe is None else Timeframe.parse(timeframe)
+        market = infer_calendar(stamps, length) if calendar is None else Calendar.parse(calendar)
+        return cls.from_arrays(symbol=symbol, timeframe=length, calendar=market, origin=origin, **columns)
 
     def __len__(self) -> int:
         return int(self.matrix.shape[1])
@@ -95,7 +165,9 @@ class Bars:
         """The bars of a slice of positions (step 1)."""
         if not isinstance(window, slice) or window.step not in (None, 1):
             raise TypeError("Bars are cut with a slice of step 1, for example bars[:-100]")
-        return Bars(self.symbol, self.timeframe, self.calendar, self.matrix[:, window])
+        matrix = np.ascontiguousarray(self.matrix[:, window])
+        matrix.flags.writeable = False
+        return Bars.trusted(self.symbol, self.timeframe, self.calendar, matrix, self.origin)
 
     @property
     def open(self) -> Float64Array1D:

@@ -33,6 +33,25 @@ class Timeframe:
             )
         return cls(int(match[1]) * _SECONDS[match[2]], text)
 
+    @classmethod
+    def of_seconds(cls, seconds: int) -> Timeframe:
+        """The canonical spelling of a length: 3600 is ``1h``, 604800 is ``1w``, 28 to 31 days are ``1M``."""
+        if 28 * DAY <= seconds <= 31 * DAY:
+            return cls(_SECONDS["M"], "1M")
+        for unit in "wdhms":
+            if seconds > 0 and seconds % _SECONDS[unit] == 0:
+                return cls(seconds, f"{seconds // _SECONDS[unit]}{unit}")
+        raise MarketDataError(
+            f"a bar cannot last {seconds} s; write a timeframe such as 1m, 1h or 1d",
+            code="unknown_timeframe",
+            timeframe=str(seconds),
+        )
+
+    @property
+    def is_calendar_month(self) -> bool:
+        """Whether the bar follows calendar months, whose length varies."""
+        return self.text.endswith("M")
+
     def __str__(self) -> str:
         return self.text
 
@@ -45,6 +64,16 @@ class Calendar(StrEnum):
     XTKS = "XTKS"
     FX_24_5 = "24/5"
     ALWAYS = "24/7"
+
+    @classmethod
+    def parse(cls, text: str | Calendar) -> Calendar:
+        """Read ``text``; MarketDataError names the known calendars."""
+        try:
+            return cls(text)
+        except ValueError:
+            raise MarketDataError(
+                f"unknown calendar {text!r}; known: {', '.join(cls)}", code="unknown_calendar", calendar=str(text)
+            ) from None
 
     @property
     def sessions_per_year(self) -> float:

@@ -1,0 +1,110 @@
+"""Stamps in every form that users write them, as UTC milliseconds since 1970."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stratopt.errors import MarketDataError
+from stratopt.kernels.arrays import Int64Array1D
+
+# Upper limits of a count since 1970 read as s, ms, us; above them ns. A count of seconds reaches 1e11 in the year 5138,
+# a count of milliseconds passed it in 1973: millisecond stamps before March 1973 must come as dates.
+_UNIT_LIMITS = ((1e11, 1_000, 1), (1e14, 1, 1), (1e17, 1, 1_000), (np.inf, 1, 1_000_000))
+
+Stamp = str | int | dt.date | dt.datetime | pd.Timestamp | np.datetime64
+
+
+def epoch_to_ms(counts: Any) -> Int64Array1D:
+    """Whole seconds, milli-, micro- or nanoseconds since 1970 (told apart by the largest one) as milliseconds."""
+    values = np.asarray(counts)
+    if not values.size:
+        return values.astype(np.int64)
+    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        raise ValueError("a stamp is missing")
+    largest = float(np.abs(values.astype(np.float64)).max())
+    factor, divisor = next((f, d) for limit, f, d in _UNIT_LIMITS if largest < limit)
+    if np.issubdtype(values.dtype, np.floating):
+        return np.floor(values * factor / divisor).astype(np.int64)
+    return values.astype(np.int64) * factor // divisor
+
+
+def stamps_to_ms(stamps: Any, *, what: str = "stamps") -> Int64Array1D:
+    """A pandas or polars column, an index or an array of stamps; without a zone they are UTC.
+
+    Raises
+    ------
+    MarketDataError
+        If a stamp is missing or cannot be read; the message starts with ``what``.
+    """
+    try:
+        if hasattr(stamps, "cast"):  # polars, whose naive and zoned stamps count in UTC alike
+            stamps = _polars_values(stamps)
+        values = stamps if isinstance(stamps, pd.Series | pd.Index) else pd.Series(np.asarray(stamps))
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            return epoch_to_ms(values.to_numpy())
+        index = pd.DatetimeIndex(pd.to_datetime(values, utc=True, **_text_format(values)))
+        if index.hasnans:
+            raise ValueError("a stamp is missing")
+        return np.asarray(index.tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MarketDataError(
+            f"{what}: stamps cannot be read ({error}); write dates, ISO 8601 texts or whole numbers since 1970",
+            code="invalid_stamps",
+        ) from error
+
+
+def _polars_values(column: Any) -> Any:
+    import polars as pl
+
+    if column.null_count():
+        raise ValueError("a stamp is missing")
+    if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
+        return (
+            column.cast(pl.Datetime("ms", getattr(column.dtype, "time_zone", None)))
+            .dt.epoch("ms")
+            .to_numpy()
+            .view("M8[ms]")
+        )
+    return column.to_numpy()
+
+
+def _text_format(values: Any) -> dict[str, Any]:
+    return {"format": "ISO8601"} if values.dtype == object or pd.api.types.is_string_dtype(values.dtype) else {}
+
+
+def moment_to_ms(moment: Stamp | None, *, field: str) -> int | None:
+    """One moment given by a user (ISO text, date, datetime, epoch number) as UTC milliseconds; None stays None."""
+    if moment is None:
+        return None
+    if isinstance(moment, bool):
+        raise MarketDataError(f"{field}: {moment!r} is not a moment", code="invalid_stamps", field=field)
+    if isinstance(moment, int | np.integer):
+        return int(epoch_to_ms([int(moment)])[0])
+    try:
+        stamp = (
+            pd.Timestamp(moment)
+            if not isinstance(moment, str)
+            else pd.Timestamp(dt.datetime.fromisoformat(moment.strip()))
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MarketDataError(
+            f"{field}: {str(moment)[:40]!r} is not a moment; write ISO 8601, for example 2019-01-31 or 2019-01-31T12:00:00Z",
+            code="invalid_stamps",
+            field=field,
+        ) from error
+    if pd.isna(stamp):
+        raise MarketDataError(f"{field}: the moment is missing (NaT)", code="invalid_stamps", field=field)
+    utc = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    return int(utc.as_unit("ms").value)
+
+
+def iso(ms: int) -> str:
+    """A UTC millisecond stamp as ISO text: the date alone at midnight."""
+    moment = dt.datetime.fromtimestamp(ms / 1000, tz=dt.UTC)
+    if moment.time() == dt.time(0):
+        return moment.date().isoformat()
+    return moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds").replace("+00:00", "Z")
