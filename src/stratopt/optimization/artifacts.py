@@ -1,0 +1,67 @@
+"""Tables that are too large for a database row, as Parquet files named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+NAME = re.compile(r"[0-9a-f]{64}\.parquet")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing, also after a crash."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).rename(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class ArtifactStore:
+    """Content-addressed tables in one folder. Safe for several processes: equal content is the same file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, columns: Mapping[str, Any]) -> str:
+        """Store a table of equally long columns; the answer is its name."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(dict(columns)), sink, compression="zstd")
+        data = sink.getvalue().to_pybytes()
+        name = f"{hashlib.sha256(data).hexdigest()}.parquet"
+        if not (self.folder / name).exists():
+            write_bytes(self.folder / name, data)
+        return name
+
+    def path(self, name: str) -> Path:
+        """The file of a name that ``put`` gave."""
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of an artefact")
+        return self.folder / name
+
+    def table(self, name: str) -> pa.Table:
+        """A whole table."""
+        return pq.read_table(self.path(name))
+
+    def batches(self, name: str, rows: int = 2000) -> Iterator[pa.RecordBatch]:
+        """A table in pieces, for streams of any length in constant memory."""
+        with pq.ParquetFile(self.path(name)) as file:
+            yield from file.iter_batches(batch_size=rows)
+
+    def delete(self, name: str) -> None:
+        """Remove a table; nothing happens if it is gone."""
+        self.path(name).unlink(missing_ok=True)

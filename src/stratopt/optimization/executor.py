@@ -1,0 +1,74 @@
+"""Where attempts run: the protocol of local slots and of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from stratopt.optimization.jobs import JobId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progressed:
+    """A running job reports how many evaluations it has done."""
+
+    job_id: JobId
+    evaluations_done: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The worker answered: ``message`` is ``{"type": "succeeded", "result", ...}`` or ``{"type": "failed", "failure", ...}``."""
+
+    job_id: JobId
+    message: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Died:
+    """The worker ended without an answer; ``reason`` says how (a signal's name or an exit code)."""
+
+    job_id: JobId
+    reason: str
+    killed_by_deadline: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+ExecutorEvent: TypeAlias = Progressed | Finished | Died
+
+
+class Executor(Protocol):
+    """Runs attempts, at most one a slot. Used by one thread, except ``wake``.
+
+    A job passes its deadline (monotonic seconds) by at most half a second: then its process is gone and ``events`` says Died with
+    ``killed_by_deadline``. After ``kill`` nothing more is said of a job.
+    """
+
+    def open(self) -> None:
+        """Get ready; called from the supervisor thread."""
+        ...
+
+    def free(self) -> int:
+        """Slots without a job."""
+        ...
+
+    def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
+        """Run an attempt; needs a free slot."""
+        ...
+
+    def kill(self, job_id: JobId) -> None:
+        """End an attempt now. Unknown jobs are ignored."""
+        ...
+
+    def events(self, timeout: float) -> Sequence[ExecutorEvent]:
+        """What happened; waits up to ``timeout`` seconds for something to happen."""
+        ...
+
+    def wake(self) -> None:
+        """Let ``events`` return soon; from any thread."""
+        ...
+
+    def close(self) -> None:
+        """End all workers."""
+        ...

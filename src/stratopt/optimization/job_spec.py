@@ -1,0 +1,80 @@
+"""What one job shall do. A result is a function of its spec, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import orjson
+
+from stratopt.backtest.costs import Costs
+from stratopt.backtest.execution import Execution
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How one strategy is searched. ``max_evals`` is the budget of *each* search (one a fold and a final one)."""
+
+    max_evals: int = 200
+    timeout_minutes: float = 60.0
+    n_startup_jobs: int = 20
+    algorithm: str = "tpe"
+    objective: str = "sharpe_ratio"
+    cross_validation: bool = True
+    min_trades: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationConfig:
+    """How a result is tested. ``out_of_sample_ratio`` None means 0.6 with walk-forward and 0.3 with a single hold-out."""
+
+    out_of_sample_ratio: float | None = None
+    folds: int = 6
+    anchored: bool = True
+    monte_carlo_runs: int = 0
+    cross_asset_validation: bool = False
+    regime_analysis: bool = False
+    statistical_tests: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """One strategy on one series. ``strategy_id`` and ``index`` name the job in its batch and do not influence its result."""
+
+    strategy_id: str
+    strategy: str
+    symbol: str
+    timeframe: str
+    start_date: str | None = None
+    end_date: str | None = None
+    parameter_space: Mapping[str, Any] | None = None
+    risk: Mapping[str, Any] | None = None
+    search: SearchConfig = field(default_factory=SearchConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    costs: Costs = field(default_factory=Costs)
+    execution: Execution = field(default_factory=Execution)
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> JobSpec:
+        """The spec of ``to_dict``."""
+        nested = {"search": SearchConfig, "validation": ValidationConfig, "costs": Costs, "execution": Execution}
+        values = {f.name: document[f.name] for f in fields(cls) if f.name in document}
+        return cls(**{name: nested[name](**value) if name in nested else value for name, value in values.items()})
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of everything that the result depends on."""
+        document = {k: v for k, v in self.to_dict().items() if k != "strategy_id"}
+        return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def search_seed(self) -> int:
+        """Seed of this job's random numbers: a function of the spec, so alone, in a batch and on retry it is the same."""
+        return int(self.fingerprint[:15], 16)

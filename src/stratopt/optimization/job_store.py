@@ -1,0 +1,134 @@
+"""Where jobs and batches live: the durability contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdempotencyKey:
+    """A client's promise that equal keys mean the same request; scoped by owner and path."""
+
+    owner: str
+    path: str
+    key: str
+    body_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """The batch that a submission made, or the earlier one with the same idempotency key."""
+
+    batch: Batch
+    replayed: bool = False
+
+
+class JobStore(Protocol):
+    """State of all batches.
+
+    Every method is one transaction: it happens wholly and is on disk when the call returns, or it raises and nothing happened.
+    Safe to call from several threads. Only the supervisor calls ``claim``, ``finish``, ``release``, ``progress`` and
+    ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows.
+    """
+
+    def submit(self, batch: Batch, jobs: Sequence[Job], key: IdempotencyKey | None = None) -> Submitted:
+        """Store a batch with its jobs. ConcurrencyError ``idempotency_key_reused`` when the key came with another body."""
+        ...
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """One batch."""
+        ...
+
+    def batches(
+        self,
+        *,
+        owner: str | None = None,
+        states: Sequence[BatchState] = (),
+        label: str | None = None,
+        created_after: float | None = None,
+        before: tuple[float, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[Batch]:
+        """Newest first; ``before`` continues after that (created_at, batch_id)."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """One job with its result."""
+        ...
+
+    def jobs(
+        self,
+        batch_id: str,
+        *,
+        states: Sequence[JobState] = (),
+        after_index: int = -1,
+        limit: int | None = None,
+        with_results: bool = True,
+    ) -> Sequence[Job]:
+        """Jobs of a batch in the order of submission."""
+        ...
+
+    def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
+        """Move one queued job to running and count an attempt; batches in ``full_batches`` wait.
+
+        Higher priority first, then the batch with the fewest running jobs, then the oldest.
+        """
+        ...
+
+    def progress(self, evaluations_done: Mapping[JobId, int]) -> None:
+        """Remember how far running jobs are."""
+        ...
+
+    def finish(self, job_id: str, attempt: int, ending: Ending, now: float) -> Event | None:
+        """The one way into a terminal state: gives seq, counters and event. None when the attempt is no longer the running one."""
+        ...
+
+    def release(self, job_id: str, attempt: int, reason: str) -> bool:
+        """Back to the queue after an infrastructure death. False when the attempt is no longer the running one."""
+        ...
+
+    def cancel_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
+        """End every queued job of a batch the same way."""
+        ...
+
+    def set_cancelling(self, batch_id: str) -> Batch | None:
+        """Mark an unfinished batch; a finished one is returned as it is."""
+        ...
+
+    def end_batch(
+        self, batch_id: str, state: BatchState, now: float, failure: Mapping[str, Any] | None = None
+    ) -> Event | None:
+        """End a batch whose jobs have all ended. None when it has ended already or a job has not."""
+        ...
+
+    def events(self, batch_id: str, *, after_seq: int = 0, limit: int = 1000) -> Sequence[Event]:
+        """What ended, in order."""
+        ...
+
+    def unfinished(self) -> Sequence[Batch]:
+        """Every batch that has not ended."""
+        ...
+
+    def recover(self, now: float) -> int:
+        """Requeue what a dead server left running; called once, before anything else. Returns how many."""
+        ...
+
+    def queue_length(self) -> int:
+        """Queued jobs of all batches."""
+        ...
+
+    def position(self, batch_id: BatchId) -> int:
+        """Queued jobs of batches that were submitted before this one."""
+        ...
+
+    def delete_batch(self, batch_id: str) -> Sequence[str]:
+        """Remove a finished batch; returns the artefacts that nothing refers to any more."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...

@@ -1,0 +1,143 @@
+"""Jobs and batches: their states, the legal moves between them, and what is known of each. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NewType
+
+from stratopt.optimization.job_spec import JobSpec
+
+BatchId = NewType("BatchId", str)
+JobId = NewType("JobId", str)
+
+
+class JobState(StrEnum):
+    """A job ends in exactly one of the last four, and never leaves it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing follows."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class BatchState(StrEnum):
+    """A batch is ``completed`` when at least one of its jobs succeeded."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing follows."""
+        return self not in (BatchState.QUEUED, BatchState.RUNNING, BatchState.CANCELLING)
+
+
+LEGAL_JOB_MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.TIMED_OUT}),
+    JobState.RUNNING: frozenset(
+        {JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELLED}
+    ),
+    **{state: frozenset() for state in JobState if state.is_terminal},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a job did not succeed: a stable code, a sentence and facts. The traceback is for in-process use only."""
+
+    code: str
+    message: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    traceback: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe form."""
+        return {"code": self.code, "message": self.message, "context": dict(self.context), "traceback": self.traceback}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an attempt ended: a terminal state with a result or a failure, and what it cost."""
+
+    state: JobState
+    result: Mapping[str, Any] | None = None
+    failure: Failure | None = None
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.state.is_terminal:
+            raise ValueError(f"{self.state} does not end a job")
+        if (self.state is JobState.SUCCEEDED) != (self.result is not None):
+            raise ValueError("a result and only a result makes a job succeed")
+        if self.state is not JobState.SUCCEEDED and self.failure is None:
+            raise ValueError(f"{self.state} needs its reason")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job as the store knows it. Times are Unix seconds, UTC."""
+
+    job_id: JobId
+    batch_id: BatchId
+    index: int
+    spec: JobSpec
+    state: JobState = JobState.QUEUED
+    attempts: int = 0
+    evaluations_total: int = 0
+    evaluations_done: int = 0
+    created_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+    seq: int | None = None
+    result: Mapping[str, Any] | None = None
+    failure: Mapping[str, Any] | None = None
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A batch as the store knows it. ``counts`` has one entry a job state plus ``total`` and always adds up."""
+
+    batch_id: BatchId
+    state: BatchState
+    counts: Mapping[str, int]
+    request: Mapping[str, Any]
+    parallel_jobs: int
+    seed: int
+    label: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    priority: int = 0
+    owner: str = ""
+    deadline_seconds: float = 14_400.0
+    created_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+    expires_at: float | None = None
+    row_version: int = 0
+    failure: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that ended in a batch; ``seq`` is dense from 1 within the batch."""
+
+    batch_id: BatchId
+    seq: int
+    kind: str
+    data: Mapping[str, Any]
+    created_at: float

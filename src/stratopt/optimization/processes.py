@@ -1,0 +1,55 @@
+"""Linux process calls that the executor needs: die with the parent, memory and time limits, one thread."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+SINGLE_THREADED = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+    )
+}
+"""Environment of a worker: N workers times N library threads is slower than N workers."""
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """SIGKILL this process when the thread that started it ends; exit at once if that has happened already."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os._exit(0)
+
+
+def limit_memory(limit_bytes: int | None) -> None:
+    """Let allocations beyond ``limit_bytes`` of data fail with MemoryError instead of waking the kernel's killer."""
+    if limit_bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+
+def prefer_as_victim() -> None:
+    """Should the machine run out of memory, this process goes before the server."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("500")
+    except OSError:
+        return  # not every container allows it; the memory limit still holds
+
+
+def alarm_after(seconds: float) -> None:
+    """Backstop: the kernel ends this process if the supervisor did not; 0 switches it off."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def usage() -> tuple[float, int]:
+    """CPU seconds of this process so far and its peak resident memory in bytes."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024

@@ -1,0 +1,160 @@
+"""The local executor: N worker processes with a private pipe each, killed hard at their deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stratopt.optimization.executor import Died, ExecutorEvent, Finished, Progressed
+from stratopt.optimization.jobs import JobId
+from stratopt.optimization.zygote import Zygote
+
+BACKSTOP_SECONDS = 5.0
+REAP_SECONDS = 0.2
+
+
+@dataclass
+class Slot:
+    """One worker process and what it is doing."""
+
+    pid: int
+    pipe: Connection
+    job_id: JobId | None = None
+    deadline: float = float("inf")
+    jobs_done: int = 0
+
+
+class SlotExecutor:
+    """See ``Executor``. Workers are forked on demand and replaced after ``recycle_after`` jobs."""
+
+    def __init__(self, slots: int, *, memory_limit_bytes: int | None = None, recycle_after: int = 200) -> None:
+        self._size = slots
+        self._memory_limit_bytes = memory_limit_bytes
+        self._recycle_after = recycle_after
+        self._slots: list[Slot] = []
+        self._zygote: Zygote | None = None
+        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def open(self) -> None:
+        """Start the zygote; workers follow on demand."""
+        self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
+
+    def free(self) -> int:
+        """Slots without a job."""
+        return self._size - sum(1 for slot in self._slots if slot.job_id)
+
+    def pids(self) -> Mapping[JobId, int]:
+        """Process of each running job."""
+        return {slot.job_id: slot.pid for slot in self._slots if slot.job_id}
+
+    def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
+        """Hand an attempt to an idle worker or a new one."""
+        slot = next((s for s in self._slots if s.job_id is None), None) or self._fork()
+        backstop = max(deadline - time.monotonic(), 0.0) + BACKSTOP_SECONDS
+        try:
+            slot.pipe.send_bytes(orjson.dumps({"type": "run", "backstop_seconds": backstop, **payload}))
+        except OSError:  # the idle worker died unseen: a fresh one takes the job
+            self._drop(slot)
+            slot = self._fork()
+            slot.pipe.send_bytes(orjson.dumps({"type": "run", "backstop_seconds": backstop, **payload}))
+        slot.job_id, slot.deadline = job_id, deadline
+
+    def kill(self, job_id: JobId) -> None:
+        """End an attempt now."""
+        for slot in [s for s in self._slots if s.job_id == job_id]:
+            self._drop(slot)
+
+    def events(self, timeout: float) -> Sequence[ExecutorEvent]:
+        """What happened since the last call, or within ``timeout`` seconds."""
+        nearest = min((s.deadline for s in self._slots if s.job_id), default=float("inf"))
+        timeout = max(0.0, min(timeout, nearest - time.monotonic()))
+        ready = wait([*(s.pipe for s in self._slots), self._wakeup_read], timeout)
+        if self._wakeup_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wakeup_read, 4096)
+        found: list[ExecutorEvent] = []
+        for slot in [s for s in self._slots if s.pipe in ready]:
+            found.extend(self._read(slot))
+        return [*found, *self._enforce_deadlines()]
+
+    def wake(self) -> None:
+        """Let ``events`` return soon; from any thread."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wakeup_write, b"x")
+
+    def close(self) -> None:
+        """End all workers."""
+        for slot in list(self._slots):
+            self._drop(slot)
+        if self._zygote:
+            self._zygote.close()
+
+    def _fork(self) -> Slot:
+        assert self._zygote is not None, "open() comes first"
+        pid, pipe = self._zygote.fork()
+        slot = Slot(pid, pipe)
+        self._slots.append(slot)
+        return slot
+
+    def _read(self, slot: Slot) -> list[ExecutorEvent]:
+        try:
+            message = orjson.loads(slot.pipe.recv_bytes())
+        except (EOFError, OSError):
+            return self._died(slot)
+        if slot.job_id is None:
+            return []
+        if message["type"] == "progress":
+            return [Progressed(job_id=slot.job_id, evaluations_done=message["evaluations_done"])]
+        if "result_file" in message:
+            path = Path(message.pop("result_file"))
+            message["result"] = orjson.loads(path.read_bytes())
+            path.unlink()
+        event = Finished(job_id=slot.job_id, message=message)
+        slot.job_id, slot.deadline, slot.jobs_done = None, float("inf"), slot.jobs_done + 1
+        if slot.jobs_done >= self._recycle_after:
+            self._drop(slot)
+        return [event]
+
+    def _died(self, slot: Slot) -> list[ExecutorEvent]:
+        job_id, pid = slot.job_id, slot.pid
+        self._drop(slot)
+        return [] if job_id is None else [Died(job_id=job_id, reason=self._reason(pid))]
+
+    def _reason(self, pid: int) -> str:
+        assert self._zygote is not None
+        until = time.monotonic() + REAP_SECONDS
+        while time.monotonic() < until:
+            wait([self._zygote], max(0.0, until - time.monotonic()))
+            status = self._zygote.exits().get(pid)
+            if status is not None:
+                return (
+                    f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+                    if os.WIFSIGNALED(status)
+                    else f"exit code {os.WEXITSTATUS(status)}"
+                )
+        return "pipe closed"
+
+    def _enforce_deadlines(self) -> list[ExecutorEvent]:
+        now = time.monotonic()
+        late = [slot for slot in self._slots if slot.job_id and now >= slot.deadline]
+        found: list[ExecutorEvent] = []
+        for slot in late:
+            assert slot.job_id
+            found.append(Died(job_id=slot.job_id, reason="killed at its deadline", killed_by_deadline=True))
+            self._drop(slot)
+        return found
+
+    def _drop(self, slot: Slot) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(slot.pid, signal.SIGKILL)
+        slot.pipe.close()
+        self._slots.remove(slot)

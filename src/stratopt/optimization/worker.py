@@ -1,0 +1,122 @@
+"""What a worker process runs: payload in, progress and then a result or a failure record out.
+
+The process edge: whatever goes wrong below becomes a ``Failure`` with its reason; nothing is swallowed and nothing is invented.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from stratopt.errors import StratoptError
+from stratopt.market.bars import Bars
+from stratopt.market.catalogue import open_mapped
+from stratopt.optimization.artifacts import ArtifactStore, write_bytes
+from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.jobs import Failure
+from stratopt.optimization.processes import alarm_after, usage
+from stratopt.optimization.strategy_optimizer import optimize_strategy
+from stratopt.strategies.catalogue import StrategyCatalogue
+
+INLINE_RESULT_BYTES = 65_536
+PROGRESS_SECONDS = 0.25
+
+
+def warm_up() -> None:
+    """Load or compile the kernels that every job needs, so that forked workers have them."""
+    from stratopt.backtest.engine import warm_up as warm_up_engine
+
+    warm_up_engine()
+
+
+def serve(pipe: Connection) -> None:
+    """Run jobs from the pipe until it is closed."""
+    while True:
+        try:
+            request = orjson.loads(pipe.recv_bytes())
+        except (EOFError, ConnectionResetError):
+            return
+        alarm_after(request["backstop_seconds"])
+        answer = run(request, Throttle(pipe))
+        alarm_after(0)
+        pipe.send_bytes(_encode(answer, Path(request["artifact_folder"])))
+
+
+class Throttle:
+    """Sends progress at most four times a second."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._next = 0.0
+
+    def __call__(self, evaluations_done: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + PROGRESS_SECONDS
+            self._pipe.send_bytes(orjson.dumps({"type": "progress", "evaluations_done": evaluations_done}))
+
+
+def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, Any]:
+    """One attempt: the answer is a result or a failure, with what it cost."""
+    started, (cpu_before, _) = time.monotonic(), usage()
+    answer: dict[str, Any]
+    try:
+        answer = {"type": "succeeded", "result": _optimize(request, on_progress)}
+    except Exception as error:  # noqa: BLE001 - the process edge: every failure becomes a record with its reason
+        answer = {"type": "failed", "failure": failure_of(error).to_dict()}
+    cpu_after, peak = usage()
+    answer["resources"] = {
+        "wall_seconds": round(time.monotonic() - started, 6),
+        "cpu_seconds": round(cpu_after - cpu_before, 6),
+        "peak_memory_bytes": peak,
+    }
+    return answer
+
+
+def _optimize(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, Any]:
+    spec = JobSpec.from_dict(request["job"])
+    series = request["bars"]
+    bars: Bars = open_mapped(Path(series["file"]), series["symbol"], series["timeframe"], series["calendar"])
+    folder = request.get("strategy_folder")
+    strategies = StrategyCatalogue.with_own(Path(folder) if folder else None)
+    optimized = optimize_strategy(spec, bars, strategies.get(spec.strategy), on_progress=on_progress)
+    artifacts = ArtifactStore(Path(request["artifact_folder"]))
+    return {
+        **optimized.result,
+        "artifacts": {name: artifacts.put(columns) for name, columns in optimized.tables.items()},
+    }
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The record of an exception: a known error keeps its code, the rest is told apart by kind."""
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, StratoptError):
+        context = orjson.loads(orjson.dumps(error.context, default=str))
+        return Failure(code=error.code, message=error.message, context=context, traceback=trace)
+    if isinstance(error, MemoryError):
+        return Failure(
+            code="out_of_memory",
+            message="the job needed more memory than a worker may use; shorten the date range or raise the limit",
+            traceback=trace,
+        )
+    return Failure(code="internal_error", message=f"{type(error).__name__}: {error}", traceback=trace)
+
+
+def _encode(answer: dict[str, Any], folder: Path) -> bytes:
+    try:
+        result = orjson.dumps(answer.get("result"), option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        failure = Failure(code="not_serializable", message=f"the result cannot be written as JSON: {error}")
+        return orjson.dumps({"type": "failed", "failure": failure.to_dict(), "resources": answer["resources"]})
+    if len(result) > INLINE_RESULT_BYTES:
+        path = folder / f".result-{uuid4().hex}.json"
+        write_bytes(path, result)
+        return orjson.dumps({k: v for k, v in answer.items() if k != "result"} | {"result_file": str(path)})
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,0 +1,152 @@
+"""The process that workers are forked from: everything is imported and compiled once, here.
+
+A fork server of our own, because multiprocessing's runs the caller's main module again, which breaks scripts without a
+main guard and notebooks. One control socket to the parent: ``fork`` requests come with the worker's end of its pipe, ``exited``
+notices go back. The zygote dies with its parent thread or at the end of the socket, and its children die with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+from stratopt.optimization.processes import SINGLE_THREADED, die_with_parent, limit_memory, prefer_as_victim
+
+MESSAGE_BYTES = 4096
+
+
+class Zygote:
+    """The parent's handle. Start it from the thread that will live as long as the workers shall."""
+
+    def __init__(self, *, memory_limit_bytes: int | None = None) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        options = json.dumps({"fd": theirs.fileno(), "parent": os.getpid(), "memory_limit_bytes": memory_limit_bytes})
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "stratopt.optimization.zygote", options],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **SINGLE_THREADED},
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self._control = ours
+        self._ready = False
+        self._exits: dict[int, int] = {}
+
+    def fileno(self) -> int:
+        """For ``multiprocessing.connection.wait``: readable when ``exits`` has news."""
+        return self._control.fileno()
+
+    def fork(self) -> tuple[int, Connection]:
+        """A new worker's pid and the pipe to it."""
+        if not self._ready:
+            self._receive("ready")
+        ours, theirs = socket.socketpair()
+        socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
+        theirs.close()
+        pid = int(self._receive("forked")["pid"])
+        return pid, Connection(ours.detach())
+
+    def exits(self) -> dict[int, int]:
+        """Wait status (as os.waitpid gives it) of workers that ended since the last call."""
+        while select.select([self._control], [], [], 0)[0]:
+            self._note(self._read())
+        found, self._exits = self._exits, {}
+        return found
+
+    def _receive(self, kind: str) -> dict[str, Any]:
+        while True:
+            message = self._read()
+            self._note(message)
+            if message["type"] == kind:
+                return message
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if message["type"] == "exited":
+            self._exits[message["pid"]] = message["status"]
+        elif message["type"] == "ready":
+            self._ready = True
+
+    def _read(self) -> dict[str, Any]:
+        data = self._control.recv(MESSAGE_BYTES)
+        if not data:
+            raise EOFError(f"the worker factory ended with exit code {self._process.poll()}")
+        return json.loads(data)
+
+    def close(self) -> None:
+        """End the zygote, and with it every worker."""
+        self._control.close()
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def main(options: dict[str, Any]) -> None:
+    """What the zygote process runs."""
+    die_with_parent(options["parent"])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a Ctrl-C at the terminal reaches the whole group; the server decides
+    control = socket.socket(fileno=options["fd"])
+    from stratopt.optimization import worker
+
+    worker.warm_up()
+    wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    control.send(b'{"type":"ready"}')
+    while True:
+        readable, _, _ = select.select([control, wakeup_read], [], [])
+        if wakeup_read in readable:
+            os.read(wakeup_read, 512)
+            _report_exits(control)
+        if control in readable:
+            request, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
+            if not request:
+                return
+            _fork(control, descriptors[0], (wakeup_read, wakeup_write), options)
+
+
+def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], options: dict[str, Any]) -> None:
+    zygote_pid = os.getpid()
+    pid = os.fork()
+    if pid:
+        os.close(descriptor)
+        control.send(json.dumps({"type": "forked", "pid": pid}).encode())
+        return
+    try:
+        die_with_parent(zygote_pid)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        control.close()
+        for end in wakeup:
+            os.close(end)
+        prefer_as_victim()
+        limit_memory(options["memory_limit_bytes"])
+        from stratopt.optimization import worker
+
+        worker.serve(Connection(descriptor))
+    finally:
+        os._exit(0)
+
+
+def _report_exits(control: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        control.send(json.dumps({"type": "exited", "pid": pid, "status": status}).encode())
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

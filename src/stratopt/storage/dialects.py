@@ -1,0 +1,28 @@
+"""Engines for SQLite: write-ahead log, every commit on disk, writers queue instead of failing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+
+BUSY_TIMEOUT_MILLISECONDS = 30_000
+
+
+def sqlite_engines(path: Path) -> tuple[Engine, Engine]:
+    """A writing engine (transactions take the write lock at once, so none fails half-way) and a reading one."""
+    writer, reader = (create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=32) for _ in range(2))
+    for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", lambda connection, begin=begin: connection.exec_driver_sql(begin))
+    return writer, reader
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver must not open transactions of its own
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}")
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

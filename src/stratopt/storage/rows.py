@@ -1,0 +1,119 @@
+"""Rows to values and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping
+
+from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Event, Job, JobId, JobState
+
+COUNTED = ("queued", "running", "succeeded", "failed", "timed_out", "cancelled")
+
+
+def dump(document: Any) -> str:
+    """JSON text; numpy scalars are allowed, NaN becomes null."""
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def load(text: str | None) -> Any:
+    """The document of a JSON text."""
+    return None if text is None else orjson.loads(text)
+
+
+def batch_row(batch: Batch) -> dict[str, Any]:
+    """Columns of a new batch."""
+    return {
+        "batch_id": batch.batch_id,
+        "state": batch.state.value,
+        "total": batch.counts["total"],
+        **{name: batch.counts.get(name, 0) for name in COUNTED},
+        "request": dump(batch.request),
+        "parallel_jobs": batch.parallel_jobs,
+        "seed": batch.seed,
+        "label": batch.label,
+        "metadata": dump(batch.metadata),
+        "warnings": dump(batch.warnings),
+        "priority": batch.priority,
+        "owner": batch.owner,
+        "deadline_seconds": batch.deadline_seconds,
+        "created_at": batch.created_at,
+        "expires_at": batch.expires_at,
+        "last_seq": 0,
+        "row_version": 0,
+    }
+
+
+def read_batch(row: RowMapping | Mapping[str, Any]) -> Batch:
+    """The batch of a row."""
+    return Batch(
+        batch_id=BatchId(row["batch_id"]),
+        state=BatchState(row["state"]),
+        counts={name: row[name] for name in ("total", *COUNTED)},
+        request=load(row["request"]),
+        parallel_jobs=row["parallel_jobs"],
+        seed=row["seed"],
+        label=row["label"],
+        metadata=load(row["metadata"]),
+        warnings=tuple(load(row["warnings"])),
+        priority=row["priority"],
+        owner=row["owner"],
+        deadline_seconds=row["deadline_seconds"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        expires_at=row["expires_at"],
+        row_version=row["row_version"],
+        failure=load(row["failure"]),
+    )
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    """Columns of a new job."""
+    return {
+        "job_id": job.job_id,
+        "batch_id": job.batch_id,
+        "position": job.index,
+        "spec": dump(job.spec.to_dict()),
+        "state": job.state.value,
+        "attempts": 0,
+        "evaluations_total": job.evaluations_total,
+        "evaluations_done": 0,
+        "created_at": job.created_at,
+        "resources": "{}",
+    }
+
+
+def read_job(row: RowMapping | Mapping[str, Any]) -> Job:
+    """The job of a row; a row read without its result has ``result`` None."""
+    return Job(
+        job_id=JobId(row["job_id"]),
+        batch_id=BatchId(row["batch_id"]),
+        index=row["position"],
+        spec=JobSpec.from_dict(load(row["spec"])),
+        state=JobState(row["state"]),
+        attempts=row["attempts"],
+        evaluations_total=row["evaluations_total"],
+        evaluations_done=row["evaluations_done"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        seq=row["seq"],
+        result=load(row.get("result")),
+        failure=load(row["failure"]),
+        resources=load(row["resources"]),
+    )
+
+
+def read_event(row: RowMapping | Mapping[str, Any]) -> Event:
+    """The event of a row."""
+    return Event(
+        batch_id=BatchId(row["batch_id"]),
+        seq=row["seq"],
+        kind=row["kind"],
+        data=load(row["data"]),
+        created_at=row["created_at"],
+    )
