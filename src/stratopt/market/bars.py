@@ -112,6 +112,13 @@ class Bars:
             raise MarketDataError(f"columns differ in length: {sorted(lengths)}", code="invalid_bars")
         matrix = np.vstack([np.asarray(c, dtype=np.float64) for c in columns])
         matrix.flags.writeable = False
+        return cls.from_matrix(symbol, timeframe, calendar, matrix, origin)
+
+    @classmethod
+    def from_matrix(
+        cls, symbol: str, timeframe: str | Timeframe, calendar: str | Calendar, matrix: Float64Array2D, origin: str = ""
+    ) -> Bars:
+        """Bars over a (6, n) matrix, checked; a read-only float64 matrix in C order is not copied."""
         return cls(symbol, Timeframe.parse(timeframe), Calendar.parse(calendar), matrix, origin)
 
     @classmethod

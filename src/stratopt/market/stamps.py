@@ -99,12 +99,10 @@ def moment_to_ms(moment: Stamp | None, *, field: str) -> int | None:
     if pd.isna(stamp):
         raise MarketDataError(f"{field}: the moment is missing (NaT)", code="invalid_stamps", field=field)
     utc = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    return int(utc.as_unit("ms").value)
+    return int(utc.as_unit("ms").asm8.astype(np.int64))
 
 
 def iso(ms: int) -> str:
     """A UTC millisecond stamp as ISO text: the date alone at midnight."""
-    moment = dt.datetime.fromtimestamp(ms / 1000, tz=dt.UTC)
-    if moment.time() == dt.time(0):
-        return moment.date().isoformat()
-    return moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds").replace("+00:00", "Z")
+    date, _, time = str(np.datetime64(ms, "ms")).partition("T")
+    return date if time == "00:00:00.000" else f"{date}T{time.removesuffix('.000')}Z"

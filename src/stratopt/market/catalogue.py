@@ -1,0 +1,187 @@
+"""The catalogue: the user's series on disk layered over the series that come with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stratopt.errors import MarketDataError
+from stratopt.market.bars import Bars
+from stratopt.market.mapped_file import open_mapped, write_mapped
+from stratopt.market.parquet_file import read_series
+from stratopt.market.resample import can_resample, resample
+from stratopt.market.series import Series
+from stratopt.market.series_folder import SeriesFolder
+from stratopt.market.sources import bundled
+from stratopt.market.stamps import Stamp, iso, moment_to_ms
+from stratopt.market.symbols import resolve_symbol
+from stratopt.market.timeframe import Timeframe
+
+__all__ = ["Catalogue", "Series", "list_series", "load_bars", "open_mapped"]
+
+
+class Catalogue:
+    """Price series by symbol and timeframe.
+
+    Parameters
+    ----------
+    directory : Path, optional
+        The data directory of the user: ``catalogue/<symbol>/<timeframe>.parquet`` and ``cache/<content hash>.npy`` in it are
+        made on demand. Without it there are the bundled series only, and ``add`` and ``map_file`` raise ``no_data_directory``.
+
+    A stored series of the user hides a bundled one of the same symbol and timeframe. Symbols are found in an index and never
+    joined into a path.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = None if directory is None else Path(directory)
+        self._folder = None if self._directory is None else SeriesFolder(self._directory / "catalogue")
+
+    def series(self) -> list[Series]:
+        """Every stored series, by symbol and length of the bar."""
+        return sorted(self._index().values(), key=lambda s: (s.symbol, s.timeframe.seconds))
+
+    def symbols(self) -> list[str]:
+        """The stored symbols."""
+        return sorted({symbol for symbol, _ in self._index()})
+
+    def timeframes(self, symbol: str) -> list[Timeframe]:
+        """The stored timeframes of ``symbol``, shortest first; longer multiples of them are resampled."""
+        index = self._index()
+        name = resolve_symbol(symbol, {known for known, _ in index})
+        return sorted(series.timeframe for (known, _), series in index.items() if known == name)
+
+    def bars(
+        self, symbol: str, timeframe: str | Timeframe = "1d", start: Stamp | None = None, end: Stamp | None = None
+    ) -> Bars:
+        """The bars with ``start <= open stamp < end``.
+
+        A timeframe that is not stored is resampled from the longest stored one that divides it, which ``Bars.origin`` says.
+
+        Parameters
+        ----------
+        symbol : str
+            A stored name or an alias (``market.symbols``), in any letter case.
+        start, end : optional
+            ISO 8601 text, date, datetime or epoch count; without a zone they are UTC.
+
+        Raises
+        ------
+        MarketDataError
+            ``unknown_symbol``, ``unknown_timeframe``, ``invalid_stamps``, ``invalid_range`` (end not after start),
+            ``empty_range`` (no bar in the range), ``corrupt_series``.
+        """
+        wanted = Timeframe.parse(timeframe)
+        start_ms, end_ms = moment_to_ms(start, field="start"), moment_to_ms(end, field="end")
+        if start_ms is not None and end_ms is not None and end_ms <= start_ms:
+            raise MarketDataError(
+                f"end {iso(end_ms)} is not after start {iso(start_ms)}; the range includes start and excludes end",
+                code="invalid_range",
+                start=iso(start_ms),
+                end=iso(end_ms),
+            )
+        index = self._index()
+        name = resolve_symbol(symbol, {known for known, _ in index})
+        stored = {series.timeframe: series for (known, _), series in index.items() if known == name}
+        source = _source(name, wanted, stored)
+        if source.timeframe.seconds == wanted.seconds:
+            found = _read(source, start_ms, end_ms)
+        else:
+            found = _cut(resample(_read(source, None, None), wanted), start_ms, end_ms)
+        if not len(found):
+            raise MarketDataError(
+                f"{name} {wanted} has no bar from {_bound(start_ms, 'the beginning')} to {_bound(end_ms, 'the end')}; "
+                f"it covers {source.first} to {source.last}",
+                code="empty_range",
+                symbol=name,
+                timeframe=str(wanted),
+                first=source.first,
+                last=source.last,
+            )
+        return found
+
+    def add(self, bars: Bars, provenance: Mapping[str, Any]) -> Series:
+        """Store ``bars`` under their symbol and timeframe, in place of a series of the user stored there before."""
+        if self._folder is None:
+            raise _no_directory("store a series")
+        return self._folder.add(bars, provenance)
+
+    def map_file(self, bars: Bars) -> Path:
+        """The memory map of ``bars`` for worker processes, written when it does not exist yet."""
+        if self._directory is None:
+            raise _no_directory("write a memory map")
+        return write_mapped(self._directory / "cache", bars)
+
+    def _index(self) -> dict[tuple[str, int], Series]:
+        found = [Series.from_facts(entry, "bundled", None) for entry in bundled.entries()]
+        if self._folder is not None:
+            found += self._folder.series()
+        return {(series.symbol, series.timeframe.seconds): series for series in found}
+
+
+def load_bars(
+    symbol: str,
+    timeframe: str | Timeframe = "1d",
+    start: Stamp | None = None,
+    end: Stamp | None = None,
+    *,
+    directory: Path | None = None,
+) -> Bars:
+    """The bars of ``symbol`` with ``start <= open stamp < end``: see ``Catalogue.bars``.
+
+    Examples
+    --------
+    >>> load_bars("BTC", "4h", "2019-01-01", "2019-02-01")
+    Bars(BTCUSD 4h, 186 bars, 2019-01-01T00:00:00.000..2019-01-31T20:00:00.000)
+    """
+    return Catalogue(directory).bars(symbol, timeframe, start, end)
+
+
+def list_series(*, directory: Path | None = None) -> list[Series]:
+    """Every stored series, by symbol and length of the bar."""
+    return Catalogue(directory).series()
+
+
+def _source(symbol: str, wanted: Timeframe, stored: Mapping[Timeframe, Series]) -> Series:
+    """The stored series of that length, else the longest one it can be resampled from."""
+    for timeframe, series in stored.items():
+        if timeframe.seconds == wanted.seconds:
+            return series
+    usable = [timeframe for timeframe in stored if can_resample(timeframe, wanted)]
+    if usable:
+        return stored[max(usable)]
+    available = [str(timeframe) for timeframe in sorted(stored)]
+    longer = sorted({text for series in stored.values() for text in series.resamples_to} - set(available))
+    raise MarketDataError(
+        f"{symbol} has no {wanted} bars; stored: {', '.join(available)}"
+        + (f"; made of them: {', '.join(sorted(longer, key=lambda t: Timeframe.parse(t).seconds))}" if longer else ""),
+        code="unknown_timeframe",
+        symbol=symbol,
+        timeframe=str(wanted),
+        available=available,
+        resampled=longer,
+    )
+
+
+def _read(series: Series, start_ms: int | None, end_ms: int | None) -> Bars:
+    if series.path is None:
+        return _cut(bundled.read(series.symbol, str(series.timeframe)), start_ms, end_ms)
+    origin = f"stored {series.symbol} {series.timeframe}"
+    return read_series(series.path, start_ms=start_ms, end_ms=end_ms, origin=origin)
+
+
+def _cut(bars: Bars, start_ms: int | None, end_ms: int | None) -> Bars:
+    first = 0 if start_ms is None else int(bars.open_time.searchsorted(start_ms))
+    stop = len(bars) if end_ms is None else int(bars.open_time.searchsorted(end_ms))
+    return bars if (first, stop) == (0, len(bars)) else bars[first:stop]
+
+
+def _bound(ms: int | None, otherwise: str) -> str:
+    return otherwise if ms is None else iso(ms)
+
+
+def _no_directory(purpose: str) -> MarketDataError:
+    return MarketDataError(
+        f"a data directory is needed to {purpose}; set STRATOPT_DATA_DIR or pass a directory", code="no_data_directory"
+    )

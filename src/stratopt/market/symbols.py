@@ -1,0 +1,81 @@
+"""Symbols: what they may look like and what existing clients call the bundled series.
+
+======================================================================================  =========
+written by clients                                                                      series
+======================================================================================  =========
+BTC, XBT, BTC-USD, BTC/USD, BTC_USD, BTCUSDT, BTC-USDT, BTC/USDT, XBTUSD                BTCUSD
+ETH, ETH-USD, ETH/USD, ETH_USD, ETHUSDT, ETH-USDT, ETH/USDT                             ETHUSD
+LTC, LTC-USD, LTC/USD, LTC_USD, LTCUSDT, LTC-USDT, LTC/USDT                             LTCUSD
+EUR/USD, EUR-USD, EUR_USD, EURUSD=X                                                     EURUSD
+^GSPC, GSPC, SP500                                                                      SPX
+FB                                                                                      META
+======================================================================================  =========
+
+A series stored under the very name always wins over an alias. Prices in tether are answered with prices in dollars.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+
+from stratopt.errors import MarketDataError
+
+PATTERN = re.compile(r"[A-Z0-9._-]{1,32}")
+
+
+def _aliases() -> dict[str, str]:
+    table = {"XBT": "BTCUSD", "XBTUSD": "BTCUSD", "FB": "META"}
+    table |= dict.fromkeys(("^GSPC", "GSPC", "SP500"), "SPX")
+    table |= dict.fromkeys(("EUR/USD", "EUR-USD", "EUR_USD", "EURUSD=X"), "EURUSD")
+    for coin in ("BTC", "ETH", "LTC"):
+        names = ("", "-USD", "/USD", "_USD", "USDT", "-USDT", "/USDT")
+        table |= {coin + name: f"{coin}USD" for name in names}
+    return table
+
+
+ALIASES = _aliases()
+
+
+def checked_symbol(symbol: str) -> str:
+    """``symbol`` in upper case, fit to be stored.
+
+    Raises
+    ------
+    MarketDataError
+        If it is not 1 to 32 of the characters A-Z 0-9 . _ - beginning with a letter or digit.
+    """
+    name = symbol.strip().upper() if isinstance(symbol, str) else ""
+    if not PATTERN.fullmatch(name) or not name[0].isalnum():
+        raise MarketDataError(
+            f"{str(symbol)[:40]!r} cannot be a symbol; use 1 to 32 of the characters A-Z 0-9 . _ - and begin with a letter or digit",
+            code="invalid_symbol",
+            symbol=str(symbol)[:40],
+        )
+    return name
+
+
+def resolve_symbol(symbol: str, known: Collection[str]) -> str:
+    """The stored name that ``symbol`` means: itself in upper case, else its alias.
+
+    Raises
+    ------
+    MarketDataError
+        ``unknown_symbol``, with the nearest name and the list of known ones.
+    """
+    name = symbol.strip().upper() if isinstance(symbol, str) else ""
+    if name in known:
+        return name
+    if ALIASES.get(name) in known:
+        return ALIASES[name]
+    near = difflib.get_close_matches(name[:40], [*known, *ALIASES], n=1, cutoff=0.6)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise MarketDataError(
+        f"unknown symbol {str(symbol)[:40]!r}.{hint} Known: {', '.join(sorted(known))}. "
+        "Add your own with `stratopt data import`.",
+        code="unknown_symbol",
+        symbol=str(symbol)[:40],
+        did_you_mean=near[0] if near else None,
+        known=sorted(known),
+    )
