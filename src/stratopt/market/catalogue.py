@@ -9,9 +9,9 @@ from typing import Any
 from stratopt.errors import MarketDataError
 from stratopt.market.bars import Bars
 from stratopt.market.mapped_file import open_mapped, write_mapped
-from stratopt.market.parquet_file import read_series
+from stratopt.market.parquet_file import read_facts, read_series
 from stratopt.market.resample import can_resample, resample
-from stratopt.market.series import Series
+from stratopt.market.series import STANDARD_TIMEFRAMES, Series
 from stratopt.market.series_folder import SeriesFolder
 from stratopt.market.sources import bundled
 from stratopt.market.stamps import Stamp, iso, moment_to_ms
@@ -39,18 +39,18 @@ class Catalogue:
         self._folder = None if self._directory is None else SeriesFolder(self._directory / "catalogue")
 
     def series(self) -> list[Series]:
-        """Every stored series, by symbol and length of the bar."""
-        return sorted(self._index().values(), key=lambda s: (s.symbol, s.timeframe.seconds))
+        """Every stored series, by symbol and length of the bar; ``corrupt_series`` names a file that cannot be read."""
+        listed = [series for symbol in self.symbols() for series in self._stored(symbol).values()]
+        return sorted(listed, key=lambda s: (s.symbol, s.timeframe.seconds))
 
     def symbols(self) -> list[str]:
         """The stored symbols."""
-        return sorted({symbol for symbol, _ in self._index()})
+        own = () if self._folder is None else self._folder.paths()
+        return sorted({entry["symbol"] for entry in bundled.entries()} | {symbol for symbol, _ in own})
 
     def timeframes(self, symbol: str) -> list[Timeframe]:
         """The stored timeframes of ``symbol``, shortest first; longer multiples of them are resampled."""
-        index = self._index()
-        name = resolve_symbol(symbol, {known for known, _ in index})
-        return sorted(series.timeframe for (known, _), series in index.items() if known == name)
+        return sorted(series.timeframe for series in self._stored(resolve_symbol(symbol, self.symbols())).values())
 
     def bars(
         self, symbol: str, timeframe: str | Timeframe = "1d", start: Stamp | None = None, end: Stamp | None = None
@@ -81,10 +81,8 @@ class Catalogue:
                 start=iso(start_ms),
                 end=iso(end_ms),
             )
-        index = self._index()
-        name = resolve_symbol(symbol, {known for known, _ in index})
-        stored = {series.timeframe: series for (known, _), series in index.items() if known == name}
-        source = _source(name, wanted, stored)
+        name = resolve_symbol(symbol, self.symbols())
+        source = _source(name, wanted, self._stored(name))
         if source.timeframe.seconds == wanted.seconds:
             found = _read(source, start_ms, end_ms)
         else:
@@ -113,11 +111,17 @@ class Catalogue:
             raise _no_directory("write a memory map")
         return write_mapped(self._directory / "cache", bars)
 
-    def _index(self) -> dict[tuple[str, int], Series]:
-        found = [Series.from_facts(entry, "bundled", None) for entry in bundled.entries()]
-        if self._folder is not None:
-            found += self._folder.series()
-        return {(series.symbol, series.timeframe.seconds): series for series in found}
+    def _stored(self, symbol: str) -> dict[int, Series]:
+        """The series of a stored symbol by seconds of their bars."""
+        found = {}
+        for entry in bundled.entries():
+            if entry["symbol"] == symbol:
+                series = Series.from_facts(entry, "bundled", None)
+                found[series.timeframe.seconds] = series
+        for (name, timeframe), path in () if self._folder is None else self._folder.paths().items():
+            if name == symbol:
+                found[timeframe.seconds] = Series.from_facts(read_facts(path), "user", path)
+        return found
 
 
 def load_bars(
@@ -143,24 +147,24 @@ def list_series(*, directory: Path | None = None) -> list[Series]:
     return Catalogue(directory).series()
 
 
-def _source(symbol: str, wanted: Timeframe, stored: Mapping[Timeframe, Series]) -> Series:
+def _source(symbol: str, wanted: Timeframe, stored: Mapping[int, Series]) -> Series:
     """The stored series of that length, else the longest one it can be resampled from."""
-    for timeframe, series in stored.items():
-        if timeframe.seconds == wanted.seconds:
-            return series
-    usable = [timeframe for timeframe in stored if can_resample(timeframe, wanted)]
+    if wanted.seconds in stored:
+        return stored[wanted.seconds]
+    usable = [series for series in stored.values() if can_resample(series.timeframe, wanted)]
     if usable:
-        return stored[max(usable)]
-    available = [str(timeframe) for timeframe in sorted(stored)]
-    longer = sorted({text for series in stored.values() for text in series.resamples_to} - set(available))
+        return max(usable, key=lambda series: series.timeframe.seconds)
+    available = [str(stored[seconds].timeframe) for seconds in sorted(stored)]
+    longer = {text for series in stored.values() for text in series.resamples_to} - set(available)
+    made = [text for text in STANDARD_TIMEFRAMES if text in longer]
     raise MarketDataError(
         f"{symbol} has no {wanted} bars; stored: {', '.join(available)}"
-        + (f"; made of them: {', '.join(sorted(longer, key=lambda t: Timeframe.parse(t).seconds))}" if longer else ""),
+        + (f"; made of them: {', '.join(made)}" if made else ""),
         code="unknown_timeframe",
         symbol=symbol,
         timeframe=str(wanted),
         available=available,
-        resampled=longer,
+        resampled=made,
     )
 
 

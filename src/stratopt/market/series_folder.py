@@ -17,7 +17,7 @@ from stratopt.errors import MarketDataError
 from stratopt.market.bars import Bars
 from stratopt.market.parquet_file import read_facts, write_atomically, write_series
 from stratopt.market.series import Series
-from stratopt.market.symbols import checked_symbol
+from stratopt.market.symbols import checked_symbol, is_storable
 from stratopt.market.timeframe import Timeframe
 
 
@@ -27,10 +27,13 @@ class SeriesFolder:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def series(self) -> list[Series]:
-        """Every stored series, read from the footers."""
-        paths = sorted(self._directory.glob("*/*.parquet")) if self._directory.is_dir() else []
-        return [Series.from_facts(read_facts(path), "user", path) for path in paths if not path.name.startswith(".")]
+    def paths(self) -> dict[tuple[str, Timeframe], Path]:
+        """The file of every stored series, told by the names alone, so that one broken file spoils no other request."""
+        found = {}
+        for path in sorted(self._directory.glob("*/*.parquet")) if self._directory.is_dir() else []:
+            if is_storable(path.parent.name) and not path.name.startswith("."):
+                found[path.parent.name, Timeframe.parse(path.stem.replace("mo", "M"))] = path
+        return found
 
     def add(self, bars: Bars, provenance: Mapping[str, Any]) -> Series:
         """Write ``bars``; an older series of the same symbol and timeframe is replaced."""

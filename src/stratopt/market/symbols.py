@@ -38,6 +38,11 @@ def _aliases() -> dict[str, str]:
 ALIASES = _aliases()
 
 
+def is_storable(name: str) -> bool:
+    """Whether ``name`` is 1 to 32 of the characters A-Z 0-9 . _ - beginning with a letter or digit."""
+    return PATTERN.fullmatch(name) is not None and name[0].isalnum()
+
+
 def checked_symbol(symbol: str) -> str:
     """``symbol`` in upper case, fit to be stored.
 
@@ -47,7 +52,7 @@ def checked_symbol(symbol: str) -> str:
         If it is not 1 to 32 of the characters A-Z 0-9 . _ - beginning with a letter or digit.
     """
     name = symbol.strip().upper() if isinstance(symbol, str) else ""
-    if not PATTERN.fullmatch(name) or not name[0].isalnum():
+    if not is_storable(name):
         raise MarketDataError(
             f"{str(symbol)[:40]!r} cannot be a symbol; use 1 to 32 of the characters A-Z 0-9 . _ - and begin with a letter or digit",
             code="invalid_symbol",
