@@ -50,7 +50,6 @@ class JobSpec:
     start_date: str | None = None
     end_date: str | None = None
     parameter_space: Mapping[str, Any] | None = None
-    risk: Mapping[str, Any] | None = None
     search: SearchConfig = field(default_factory=SearchConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     costs: Costs = field(default_factory=Costs)

@@ -125,6 +125,10 @@ class JobStore(Protocol):
         """Queued jobs of batches that were submitted before this one."""
         ...
 
+    def evaluations(self, batch_id: str) -> tuple[int, int]:
+        """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
+        ...
+
     def delete_batch(self, batch_id: str) -> Sequence[str]:
         """Remove a finished batch; returns the artefacts that nothing refers to any more."""
         ...

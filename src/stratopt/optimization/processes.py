@@ -9,16 +9,14 @@ import signal
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-SINGLE_THREADED = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMBA_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    )
-}
+LIBRARY_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+SINGLE_THREADED = dict.fromkeys(LIBRARY_THREADS, "1")
 """Environment of a worker: N workers times N library threads is slower than N workers."""
 
 

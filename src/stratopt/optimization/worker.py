@@ -57,6 +57,7 @@ class Throttle:
         self._next = 0.0
 
     def __call__(self, evaluations_done: int) -> None:
+        """Send it, unless another was sent just before."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PROGRESS_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, Select, and_, case, delete, func, insert, select, tuple_, update
 
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, Submitted
@@ -166,6 +166,17 @@ class SqlJobStore:
             )
         )
         return int(row["n"]) if row else 0
+
+    def evaluations(self, batch_id: str) -> tuple[int, int]:
+        """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
+        open_states = (JobState.QUEUED.value, JobState.RUNNING.value)
+        done = case((jobs.c.state.in_(open_states), jobs.c.evaluations_done), else_=jobs.c.evaluations_total)
+        row = self._first(
+            select(func.sum(done).label("done"), func.sum(jobs.c.evaluations_total).label("total")).where(
+                jobs.c.batch_id == batch_id
+            )
+        )
+        return (int(row["done"] or 0), int(row["total"] or 0)) if row else (0, 0)
 
     # ---- the supervisor's moves
 
@@ -337,7 +348,6 @@ class SqlJobStore:
                 result=None if ending.result is None else rows.dump(ending.result),
                 failure=None if failure is None else rows.dump(failure.to_dict()),
                 resources=rows.dump(ending.resources),
-                **({"evaluations_done": jobs.c.evaluations_total} if ending.state is JobState.SUCCEEDED else {}),
             )
         )
         return event

@@ -1,0 +1,142 @@
+"""Errors to HTTP answers: the only place that knows status codes of errors (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from stratopt.errors import StratoptError
+
+PROBLEM_JSON = "application/problem+json"
+log = logging.getLogger(__name__)
+
+STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
+    "malformed_json": (400, "The body is not valid JSON"),
+    "invalid_cursor": (400, "The cursor is not one of ours"),
+    "invalid_idempotency_key": (400, "The Idempotency-Key is not usable"),
+    "bad_request": (400, "The request cannot be read"),
+    "not_found": (404, "There is nothing here"),
+    "method_not_allowed": (405, "This method is not supported here"),
+    "not_acceptable": (406, "None of the accepted formats is offered"),
+    "batch_running": (409, "The batch has not ended"),
+    "batch_not_finished": (409, "The batch has not ended"),
+    "ambiguous_strategy_id": (409, "The strategy_id names several jobs"),
+    "nothing_to_retry": (409, "No job of the batch failed"),
+    "conflict": (409, "Something else happened first"),
+    "payload_too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body must be JSON"),
+    "validation_failed": (422, "The request is not valid"),
+    "unknown_strategy": (422, "The strategy does not exist"),
+    "unknown_symbol": (422, "The symbol does not exist"),
+    "search_space_too_large": (422, "The request asks for too much"),
+    "idempotency_key_reused": (422, "The Idempotency-Key was used with another body"),
+    "internal_error": (500, "Something broke on our side"),
+    "draining": (503, "The server is shutting down"),
+    "queue_full": (503, "The queue is full"),
+    "storage_unavailable": (503, "The database does not answer"),
+}
+CODE_OF_STATUS = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+RETRY_AFTER_SECONDS: Mapping[str, int] = {
+    "batch_not_finished": 2,
+    "draining": 10,
+    "queue_full": 10,
+    "storage_unavailable": 5,
+}
+
+
+def problem_response(
+    request: Request | None,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> Response:
+    """A problem answer; ``context`` facts become members of the document."""
+    status, title = STATUS_OF_CODE[code]
+    document: dict[str, Any] = dict(context or {})
+    document |= {"type": f"/errors/{code}", "title": title, "status": status, "code": code, "detail": detail}
+    document["instance"] = request.url.path if request else None
+    document["request_id"] = getattr(request.state, "request_id", None) if request else None
+    if errors is not None:
+        document["errors"] = list(errors)
+    merged = dict(headers or {})
+    if code in RETRY_AFTER_SECONDS:
+        merged.setdefault("Retry-After", str(RETRY_AFTER_SECONDS[code]))
+    return Response(orjson.dumps(document, default=str), status_code=status, media_type=PROBLEM_JSON, headers=merged)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every error as a problem document."""
+
+    @app.exception_handler(StratoptError)
+    async def _known(request: Request, error: StratoptError) -> Response:
+        context = {k: v for k, v in error.context.items() if k != "errors"}
+        code = error.code if error.code in STATUS_OF_CODE else "validation_failed"
+        return problem_response(request, code, error.message, errors=error.context.get("errors"), context=context)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        kinds = {str(e["type"]) for e in error.errors()}
+        if "json_invalid" in kinds:
+            position = error.errors()[0]["loc"][-1]
+            reason = error.errors()[0].get("ctx", {}).get("error", "")
+            return problem_response(
+                request, "malformed_json", f"the body is not valid JSON at position {position}: {reason}"
+            )
+        errors = [field_problem(e) for e in error.errors()]
+        if not _has_json_body(request) and any(e["loc"][0] == "body" for e in error.errors()):
+            return problem_response(request, "unsupported_media_type", "send the body as application/json")
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        return problem_response(
+            request, "validation_failed", f"{errors[0]['pointer']}: {errors[0]['detail']}{more}", errors=errors
+        )
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        code = CODE_OF_STATUS.get(error.status_code, "internal_error")
+        detail = {
+            "not_found": f"there is no {request.url.path}; see /docs for what there is",
+            "method_not_allowed": f"{request.method} is not supported on {request.url.path}",
+        }.get(code, str(error.detail))
+        return problem_response(request, code, detail, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def _unknown(request: Request, error: Exception) -> Response:
+        log.error("internal_error", exc_info=error, extra={"request_id": getattr(request.state, "request_id", None)})
+        return problem_response(
+            request, "internal_error", "an unexpected error happened; the log has it under this request_id"
+        )
+
+
+def field_problem(error: Mapping[str, Any]) -> dict[str, Any]:
+    """A pydantic error as one entry of ``errors``."""
+    where = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
+    pointer = "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in where) if where else ""
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        detail = "this field is not known; see /docs for the fields there are"
+    elif error["type"] in {"list_type", "dict_type", "model_type"} or "input" not in error:
+        pass
+    elif isinstance(error["input"], str | int | float | bool):
+        detail = f"{detail}, not {error['input']!r}"
+    return {"pointer": pointer, "detail": detail, "type": str(error["type"]), "suggestion": None}
+
+
+def _has_json_body(request: Request) -> bool:
+    return "json" in request.headers.get("content-type", "")

@@ -1,0 +1,200 @@
+"""Between the wire and the domain: submissions, status, results, reports. No search logic, no HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from stratopt.api.services.planning import Plan, Planner, evaluations_of
+from stratopt.api.services.views import batch_view, result_view
+from stratopt.optimization.artifacts import ArtifactStore
+from stratopt.optimization.batch_manager import BatchOptimizationManager
+from stratopt.optimization.exceptions import BatchOptimizationError
+from stratopt.optimization.job_store import IdempotencyKey
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState
+from stratopt.optimization.result_aggregator import BatchAnalysisReport, ResultAggregator
+from stratopt.wire.optimization import BatchRequest, SingleRequest
+
+DEFAULT_DEADLINE_MINUTES = 240.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizationService:
+    """What the endpoints, the CLI's in-process mode and the Python functions share."""
+
+    manager: BatchOptimizationManager
+    planner: Planner
+    artifacts: ArtifactStore
+    retention_seconds: float = 30 * 86_400.0
+
+    # ---- submission
+
+    def plan(self, request: BatchRequest) -> dict[str, Any]:
+        """What a batch would do: the resolved configuration of every job, evaluations, warnings. Nothing is stored."""
+        plan = self.planner.batch(request)
+        return {
+            "valid": True,
+            "jobs": [
+                {"strategy_id": s.strategy_id, "config": s.to_dict(), "evaluations": evaluations_of(s)}
+                for s in plan.specs
+            ],
+            "evaluations_total": plan.evaluations_total,
+            "parallel_jobs": {"requested": plan.requested_parallel_jobs, "effective": plan.parallel_jobs},
+            "warnings": list(plan.warnings),
+        }
+
+    def submit_batch(
+        self, request: BatchRequest, *, owner: str = "", idempotency_key: str | None = None
+    ) -> tuple[Batch, bool]:
+        """Store and start a batch; the second value says whether an earlier one with the same key is returned."""
+        plan = self.planner.batch(request)
+        document = request.model_dump(mode="json", exclude_none=True)
+        batch = self._batch(plan, document, owner=owner, request=request)
+        return self._submit(batch, plan, "/optimize/batch", idempotency_key)
+
+    def submit_single(
+        self, request: SingleRequest, *, owner: str = "", idempotency_key: str | None = None
+    ) -> tuple[Batch, bool]:
+        """Store and start one strategy as a batch of one."""
+        plan = self.planner.single(request)
+        document = request.model_dump(mode="json", exclude_none=True)
+        return self._submit(self._batch(plan, document, owner=owner), plan, "/optimize/single", idempotency_key)
+
+    def _batch(
+        self, plan: Plan, document: Mapping[str, Any], *, owner: str, request: BatchRequest | None = None
+    ) -> Batch:
+        now = time.time()
+        minutes = request.deadline_minutes if request else None
+        return Batch(
+            batch_id=BatchId(f"bat_{uuid4().hex}"),
+            state=BatchState.QUEUED,
+            counts={"total": len(plan.specs), "queued": len(plan.specs)},
+            request=document,
+            parallel_jobs=plan.parallel_jobs,
+            seed=plan.seed,
+            label=request.label if request else None,
+            metadata=(request.metadata if request else None) or {},
+            warnings=tuple(plan.warnings),
+            priority=(request.priority if request else None) or 0,
+            owner=owner,
+            deadline_seconds=(minutes or DEFAULT_DEADLINE_MINUTES) * 60,
+            created_at=now,
+            expires_at=now + self.retention_seconds,
+        )
+
+    def _submit(self, batch: Batch, plan: Plan, path: str, key: str | None) -> tuple[Batch, bool]:
+        jobs = [
+            Job(
+                job_id=JobId(f"job_{uuid4().hex}"),
+                batch_id=batch.batch_id,
+                index=i,
+                spec=spec,
+                evaluations_total=evaluations_of(spec),
+                created_at=batch.created_at,
+            )
+            for i, spec in enumerate(plan.specs)
+        ]
+        body_hash = hashlib.sha256(orjson.dumps(batch.request, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        promised = IdempotencyKey(owner=batch.owner, path=path, key=key, body_hash=body_hash) if key else None
+        submitted = self.manager.submit(batch, jobs, promised)
+        return submitted.batch, submitted.replayed
+
+    # ---- look-ups
+
+    def batch(self, batch_id: str, *, owner: str | None = None) -> Batch:
+        """The batch, or BatchOptimizationError ``not_found``; another owner's batch does not exist."""
+        batch = self.manager.store.batch(batch_id)
+        if batch is None or (owner is not None and batch.owner != owner):
+            raise BatchOptimizationError(f"there is no batch {batch_id!r}", code="not_found", batch_id=batch_id)
+        return batch
+
+    def view(self, batch: Batch) -> dict[str, Any]:
+        """The status document of a batch."""
+        store = self.manager.store
+        waiting = batch.state is BatchState.QUEUED
+        return batch_view(
+            batch,
+            evaluations=store.evaluations(batch.batch_id),
+            queue_position=store.position(batch.batch_id) if waiting else None,
+            now=time.time(),
+        )
+
+    def job(self, job_id: str, *, owner: str | None = None) -> Job:
+        """One job by its id."""
+        job = self.manager.store.job(job_id)
+        if job is None:
+            raise BatchOptimizationError(f"there is no job {job_id!r}", code="not_found", job_id=job_id)
+        self.batch(job.batch_id, owner=owner)
+        return job
+
+    def job_of(self, batch: Batch, name: str) -> Job:
+        """The job of a batch by ``job_id``, or by ``strategy_id`` where that names one job."""
+        found = [
+            job
+            for job in self.manager.store.jobs(batch.batch_id, with_results=False)
+            if name in (job.job_id, job.spec.strategy_id)
+        ]
+        if not found:
+            raise BatchOptimizationError(
+                f"batch {batch.batch_id} has no strategy or job {name!r}", code="not_found", batch_id=batch.batch_id
+            )
+        if len(found) > 1:
+            candidates = [{"job_id": j.job_id, "symbol": j.spec.symbol, "timeframe": j.spec.timeframe} for j in found]
+            raise BatchOptimizationError(
+                f"strategy_id {name!r} names {len(found)} jobs; use a job_id",
+                code="ambiguous_strategy_id",
+                candidates=candidates,
+            )
+        return self.job(found[0].job_id)
+
+    def results(self, batch: Batch, *, states: Sequence[JobState] = (), page: int = 200) -> Iterator[dict[str, Any]]:
+        """Items of a batch in the order of submission, read page by page."""
+        after = -1
+        while jobs := self.manager.store.jobs(batch.batch_id, states=states, after_index=after, limit=page):
+            yield from (result_view(job, full=False) for job in jobs)
+            after = jobs[-1].index
+
+    def report(self, batch: Batch) -> BatchAnalysisReport:
+        """The aggregated report over what has ended so far."""
+        return ResultAggregator().aggregate(batch, self.manager.store.jobs(batch.batch_id))
+
+    # ---- changes
+
+    def retry(self, batch: Batch, *, owner: str = "") -> Batch:
+        """A new batch of the jobs that did not succeed."""
+        jobs = [
+            job
+            for job in self.manager.store.jobs(batch.batch_id, with_results=False)
+            if job.state in (JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELLED)
+        ]
+        if not batch.state.is_terminal:
+            raise BatchOptimizationError(
+                f"batch {batch.batch_id} is {batch.state}; wait for its end or cancel it",
+                code="batch_running",
+                batch_id=batch.batch_id,
+            )
+        if not jobs:
+            raise BatchOptimizationError(
+                f"every job of batch {batch.batch_id} succeeded; there is nothing to retry",
+                code="nothing_to_retry",
+                batch_id=batch.batch_id,
+            )
+        plan = Plan(
+            specs=[job.spec for job in jobs],
+            parallel_jobs=batch.parallel_jobs,
+            requested_parallel_jobs=None,
+            seed=batch.seed,
+        )
+        request = {**batch.request, "retry_of": batch.batch_id}
+        return self._submit(self._batch(plan, request, owner=owner), plan, "/retry", None)[0]
+
+    def delete(self, batch: Batch) -> None:
+        """Remove a finished batch with its tables."""
+        for name in self.manager.store.delete_batch(batch.batch_id):
+            self.artifacts.delete(name)

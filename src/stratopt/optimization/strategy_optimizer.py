@@ -1,0 +1,341 @@
+"""One strategy on one series: search inside the training windows, test on untouched bars, tell both."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from stratopt._version import __version__
+from stratopt.backtest.engine import backtest_signals
+from stratopt.backtest.result import BacktestResult
+from stratopt.evaluation.splits import Fold, hold_out, walk_forward
+from stratopt.kernels.arrays import Int8Array1D
+from stratopt.market.bars import Bars
+from stratopt.market.stamps import moment_to_ms
+from stratopt.optimization.exceptions import OptimizationError
+from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
+from stratopt.search.parameter_space import ParameterSpace
+from stratopt.search.sampler import make_sampler
+from stratopt.search.serializer import ParameterSpaceSerializer, override_space
+from stratopt.search.study import StudyResult, run_study
+from stratopt.strategies.base import Strategy
+
+MOST_WARMUP_SHARE = 0.25
+DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
+FINAL = -1
+"""Number of the last search, whose parameters are the ones to go on with; folds count from 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimized:
+    """What a job found: a JSON-safe result and the tables that belong to it."""
+
+    result: Mapping[str, Any]
+    tables: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """One finished search: ``fold`` is its number or ``FINAL``."""
+
+    fold: int
+    window: Fold
+    study: StudyResult
+
+    @property
+    def params(self) -> dict[str, Any] | None:
+        """The best point, or None where no point was feasible."""
+        return None if self.study.best is None else self.study.best.params
+
+
+def optimize_strategy(
+    spec: JobSpec, bars: Bars, strategy: Strategy, *, on_progress: Callable[[int], None] | None = None
+) -> Optimized:
+    """Search and test one strategy.
+
+    ``bars`` may begin before the spec's start date: earlier bars serve as warm-up. With walk-forward every fold is searched on
+    its own window and tested on the block after it; the blocks are stitched into one out-of-sample account. The result depends on
+    nothing but the spec, the bars and the strategy's code.
+
+    Raises
+    ------
+    OptimizationError
+        ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
+    """
+    if strategy.needs_volume:
+        _refuse_constant_volume(bars, strategy)
+    space = override_space(strategy.space, spec.parameter_space or {})
+    bars = _until(bars, spec.end_date)
+    first = _first_scored_bar(spec, bars, longest_warmup(strategy, space))
+    folds = _folds(spec, first, len(bars))
+    evaluator = TrialEvaluator(
+        bars=bars,
+        strategy=strategy,
+        costs=spec.costs,
+        execution=spec.execution,
+        objective=spec.search.objective,
+        min_trades=spec.search.min_trades,
+    )
+    searches = _search_all(spec, space, evaluator, folds, first, on_progress)
+    _refuse_without_trades(spec, searches)
+    return _tell(spec, space, evaluator, searches, first)
+
+
+def _refuse_constant_volume(bars: Bars, strategy: Strategy) -> None:
+    if len(bars) and bars.volume.min() == bars.volume.max():
+        raise OptimizationError(
+            f"{strategy.name} reads the volume, but the volume of {bars.symbol} {bars.timeframe} is {bars.volume[0]:g} on every bar; "
+            "take a series with volume or a strategy that does not need it",
+            code="data_unavailable",
+            symbol=bars.symbol,
+        )
+
+
+def _until(bars: Bars, end_date: str | None) -> Bars:
+    end = moment_to_ms(end_date, field="end_date")
+    return bars if end is None else bars[: bisect.bisect_left(bars.open_time, end)]
+
+
+def _first_scored_bar(spec: JobSpec, bars: Bars, warmup: int) -> int:
+    """Where scoring starts: at the start date, or later where earlier bars are too few for the longest warm-up.
+
+    The delay is at most a quarter of the bars; a point that needs longer is flat until it is warm.
+    """
+    start = moment_to_ms(spec.start_date, field="start_date")
+    begin = 0 if start is None else bisect.bisect_left(bars.open_time, start)
+    return max(begin, min(warmup, begin + int((len(bars) - begin) * MOST_WARMUP_SHARE)))
+
+
+def _folds(spec: JobSpec, first: int, stop: int) -> Sequence[Fold]:
+    ratio = spec.validation.out_of_sample_ratio or DEFAULT_OUT_OF_SAMPLE_RATIO[spec.search.cross_validation]
+    if not spec.search.cross_validation:
+        return hold_out(first, stop, ratio)
+    return walk_forward(
+        first, stop, out_of_sample_ratio=ratio, folds=spec.validation.folds, anchored=spec.validation.anchored
+    )
+
+
+def _search_all(
+    spec: JobSpec,
+    space: ParameterSpace,
+    evaluator: TrialEvaluator,
+    folds: Sequence[Fold],
+    first: int,
+    on_progress: Callable[[int], None] | None,
+) -> Sequence[Search]:
+    """A search for every fold and, with walk-forward, a final one over all bars."""
+    windows = list(enumerate(folds))
+    if spec.search.cross_validation:
+        stop = folds[-1].test_stop
+        windows.append((FINAL, Fold(train_start=first, train_stop=stop, test_start=stop, test_stop=stop)))
+    seeds = np.random.SeedSequence(spec.search_seed).generate_state(len(windows), np.uint32)
+    done = 0
+
+    def count(evaluations: int) -> None:
+        nonlocal done
+        done += evaluations
+        if on_progress:
+            on_progress(done)
+
+    searches = []
+    for (number, window), seed in zip(windows, seeds, strict=True):
+        sampler = make_sampler(spec.search.algorithm, space, seed=int(seed), startup_trials=spec.search.n_startup_jobs)
+        objective = evaluator.window(window.train_start, window.train_stop)
+        study = run_study(space, sampler, objective, max_evaluations=spec.search.max_evals, on_trials=count)
+        searches.append(Search(fold=number, window=window, study=study))
+    return searches
+
+
+def _refuse_without_trades(spec: JobSpec, searches: Sequence[Search]) -> None:
+    if any(search.params is None for search in searches if search.fold == FINAL) or all(
+        search.params is None for search in searches
+    ):
+        reasons: dict[str, int] = {}
+        for search in searches:
+            for reason, count in search.study.reasons().items():
+                reasons[reason] = reasons.get(reason, 0) + count
+        evaluated = sum(len(search.study.trials) for search in searches)
+        raise OptimizationError(
+            f"none of {evaluated} evaluated points of {spec.strategy} on {spec.symbol} {spec.timeframe} has a score: {reasons}; "
+            f"widen its parameter space or the date range, or lower min_trades ({spec.search.min_trades})",
+            code="no_trades",
+            evaluated=evaluated,
+            reasons=reasons,
+        )
+
+
+def _tell(
+    spec: JobSpec, space: ParameterSpace, evaluator: TrialEvaluator, searches: Sequence[Search], first: int
+) -> Optimized:
+    folds = [search for search in searches if search.fold != FINAL]
+    final = searches[-1]
+    assert final.params is not None
+    bars = evaluator.bars
+    inside = _backtest(evaluator, evaluator.target(final.params), final.window.train_start, final.window.train_stop)
+    outside = _backtest(evaluator, _stitched(evaluator, folds), folds[0].window.test_start, folds[-1].window.test_stop)
+    result = {
+        "summary": _summary(spec, final.params, inside, outside),
+        "best_params": final.params,
+        "objective": spec.search.objective,
+        "in_sample": _side(bars, inside, final.window.train_start, final.window.train_stop),
+        "out_of_sample": _side(bars, outside, folds[0].window.test_start, folds[-1].window.test_stop),
+        "benchmark": _buy_and_hold(bars, folds[0].window.test_start, folds[-1].window.test_stop),
+        "validation": "walk_forward" if spec.search.cross_validation else "hold_out",
+        "folds": [_fold(evaluator, search) for search in folds],
+        "search": _effort(spec, searches),
+        "manifest": _manifest(spec, space, evaluator, first),
+    }
+    return Optimized(
+        result=result,
+        tables={
+            "trials": _trial_table(searches),
+            "equity": _equity_table(bars, outside),
+            "trades": _trade_table(outside),
+        },
+    )
+
+
+def _stitched(evaluator: TrialEvaluator, folds: Sequence[Search]) -> Int8Array1D:
+    """The targets of each block under the parameters found before it; a fold that found none stays flat.
+
+    An order that fills at the open of a block's first bar was decided on the bar before, so such targets begin one bar early.
+    """
+    early = 1 if evaluator.execution.fill == "next_open" else 0
+    stitched = np.zeros(len(evaluator.bars), dtype=np.int8)
+    for search in folds:
+        if search.params is not None:
+            block = slice(search.window.test_start - early, search.window.test_stop)
+            stitched[block] = evaluator.target(search.params)[block]
+    return stitched
+
+
+def _backtest(evaluator: TrialEvaluator, target: Int8Array1D, start: int, stop: int) -> BacktestResult:
+    return backtest_signals(
+        evaluator.bars, target, costs=evaluator.costs, execution=evaluator.execution, start=start, stop=stop
+    )
+
+
+def _side(bars: Bars, backtest: BacktestResult, start: int, stop: int) -> dict[str, Any]:
+    """Metrics of one side of the split and the bars they are over."""
+    return {
+        "bars": stop - start,
+        **_range(bars, start, stop),
+        "years": backtest.window.years,
+        "metrics": dict(backtest.metrics),
+        "metric_reasons": dict(backtest.metric_reasons),
+    }
+
+
+def _range(bars: Bars, start: int, stop: int) -> dict[str, str]:
+    stamps = np.datetime_as_string(bars.stamps[[start, stop - 1]], unit="s")
+    return {"first_bar": f"{stamps[0]}Z", "last_bar": f"{stamps[1]}Z"}
+
+
+def _summary(
+    spec: JobSpec, params: Mapping[str, Any], inside: BacktestResult, outside: BacktestResult
+) -> dict[str, Any]:
+    chosen = ("sharpe_ratio", "total_return", "cagr", "max_drawdown", "trade_count")
+    return {
+        "objective": spec.search.objective,
+        "best_params": dict(params),
+        "in_sample": {name: inside.metrics[name] for name in chosen},
+        "out_of_sample": {name: outside.metrics[name] for name in chosen},
+    }
+
+
+def _buy_and_hold(bars: Bars, start: int, stop: int) -> dict[str, Any]:
+    """The asset itself over the out-of-sample bars, without costs."""
+    closes = bars.close[start - 1 : stop]
+    wealth = closes / closes[0]
+    return {
+        "total_return": float(wealth[-1] - 1),
+        "max_drawdown": float((wealth / np.maximum.accumulate(wealth) - 1).min()),
+    }
+
+
+def _fold(evaluator: TrialEvaluator, search: Search) -> dict[str, Any]:
+    window, best = search.window, search.study.best
+    train, test = (
+        _range(evaluator.bars, window.train_start, window.train_stop),
+        _range(evaluator.bars, window.test_start, window.test_stop),
+    )
+    shown: dict[str, Any] = {
+        "fold": search.fold,
+        "train": train,
+        "test": test,
+        "params": search.params,
+        "train_score": None if best is None else best.outcome.score,
+    }
+    if search.params is None:
+        return {
+            **shown,
+            "test_metrics": None,
+            "reason": "no point of this fold's search was feasible; the account stayed flat",
+        }
+    tested = _backtest(evaluator, evaluator.target(search.params), window.test_start, window.test_stop)
+    chosen = ("total_return", "sharpe_ratio", "max_drawdown", "trade_count")
+    return {**shown, "test_metrics": {name: tested.metrics[name] for name in chosen}}
+
+
+def _effort(spec: JobSpec, searches: Sequence[Search]) -> dict[str, Any]:
+    studies = [search.study for search in searches]
+    return {
+        "algorithm": spec.search.algorithm,
+        "searches": len(studies),
+        "evaluations": sum(len(study.trials) for study in studies),
+        "repeated": sum(study.repeated for study in studies),
+        "infeasible": sum(study.infeasible for study in studies),
+        "stopped_by": [study.stopped_by for study in studies],
+    }
+
+
+def _manifest(spec: JobSpec, space: ParameterSpace, evaluator: TrialEvaluator, first: int) -> dict[str, Any]:
+    """What the result depends on."""
+    bars = evaluator.bars
+    return {
+        "stratopt": __version__,
+        "spec_fingerprint": spec.fingerprint,
+        "seed": spec.seed,
+        "space": ParameterSpaceSerializer().to_json(space),
+        "data": {
+            "symbol": bars.symbol,
+            "timeframe": str(bars.timeframe),
+            "content_hash": bars.content_hash,
+            "bars": len(bars),
+            **_range(bars, first, len(bars)),
+        },
+        "strategy_source_hash": evaluator.strategy.source_hash,
+    }
+
+
+def _trial_table(searches: Sequence[Search]) -> dict[str, Any]:
+    rows = [(search.fold, trial) for search in searches for trial in search.study.trials]
+    metrics = ("total_return", "sharpe_ratio", "max_drawdown", "trade_count")
+    return {
+        "fold": [fold for fold, _ in rows],
+        "number": [trial.number for _, trial in rows],
+        "params": [orjson.dumps(trial.params).decode() for _, trial in rows],
+        "score": [trial.outcome.score for _, trial in rows],
+        "reason": [trial.outcome.reason for _, trial in rows],
+        **{name: [trial.outcome.facts.metrics[name] for _, trial in rows] for name in metrics},
+    }
+
+
+def _equity_table(bars: Bars, outside: BacktestResult) -> dict[str, Any]:
+    window = outside.window
+    return {
+        "open_time": bars.stamps[window.start : window.stop],
+        "equity": outside.equity_values,
+        "close": bars.close[window.start : window.stop],
+    }
+
+
+def _trade_table(outside: BacktestResult) -> dict[str, Any]:
+    frame = outside.trades
+    return {name: frame[name].to_numpy() for name in frame.columns}

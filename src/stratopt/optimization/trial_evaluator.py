@@ -1,0 +1,73 @@
+"""Evaluates parameters of one strategy on one series: the objective of a search."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stratopt.backtest.costs import Costs
+from stratopt.backtest.engine import strategy_target
+from stratopt.backtest.execution import Execution
+from stratopt.backtest.scorer import Score, Scorer
+from stratopt.kernels.arrays import Int8Array1D
+from stratopt.market.bars import Bars
+from stratopt.optimization.objectives import OBJECTIVES
+from stratopt.search.parameter_space import ParameterSpace
+from stratopt.search.parameters import Params
+from stratopt.search.study import Outcome
+from stratopt.strategies.base import Direction, Strategy
+
+POINTS_FOR_WARMUP = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEvaluator:
+    """Backtests of ``strategy`` on ``bars``; every parameter set of a window is scored on the same bars."""
+
+    bars: Bars
+    strategy: Strategy
+    costs: Costs
+    execution: Execution
+    objective: str
+    min_trades: int
+
+    def target(self, params: Params) -> Int8Array1D:
+        """Target position of every bar, int8 (n,)."""
+        return strategy_target(self.bars, self.strategy, params, self.execution.direction or Direction.LONG_ONLY)
+
+    def window(self, start: int, stop: int) -> WindowEvaluator:
+        """The objective on the bars [start, stop)."""
+        return WindowEvaluator(
+            self, Scorer(self.bars, costs=self.costs, execution=self.execution, start=start, stop=stop, block_count=1)
+        )
+
+
+class WindowEvaluator:
+    """Outcomes of parameter sets on one window."""
+
+    def __init__(self, evaluator: TrialEvaluator, scorer: Scorer) -> None:
+        self._evaluator = evaluator
+        self._scorer = scorer
+        self._metric = OBJECTIVES[evaluator.objective]
+
+    def __call__(self, points: Sequence[Params]) -> Sequence[Outcome]:
+        """One outcome a point; a point that did not trade enough or has no finite score is infeasible, with the reason."""
+        return [self._outcome(self._scorer.score(self._evaluator.target(params))) for params in points]
+
+    def _outcome(self, score: Score) -> Outcome:
+        trades = score["trade_count"] + score["open_trade_count"]
+        if trades < self._evaluator.min_trades:
+            return Outcome(score=None, reason="no_trades" if trades == 0 else "too_few_trades", facts=score)
+        value = score[self._metric]
+        if not math.isfinite(value):
+            return Outcome(score=None, reason="undefined_score", facts=score)
+        return Outcome(score=value, facts=score)
+
+
+def longest_warmup(strategy: Strategy, space: ParameterSpace) -> int:
+    """The longest warm-up in the space, over the ends of every range (warm-up grows with periods)."""
+    points: Any = itertools.islice(space.grid(points_per_range=2), POINTS_FOR_WARMUP)
+    return max((strategy.warmup(params) for params in points), default=0)

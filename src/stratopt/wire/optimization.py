@@ -1,0 +1,175 @@
+"""Requests of the optimisation endpoints. Field names are frozen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from stratopt.wire.base import Request, UtcDatetime
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Symbol = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+TimeframeText = Annotated[str, StringConstraints(min_length=1, max_length=8)]
+
+MAX_STRATEGIES = 200
+MAX_SERIES = 50
+
+
+class OptimizationConfig(Request):
+    """How each strategy is searched. A null field means the default."""
+
+    max_evals: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Budget of each search (one per walk-forward fold and a final one). Default 200.",
+    )
+    timeout_minutes: float | None = Field(
+        None, gt=0, le=1440, description="Limit of one job; its worker is killed then. Default 60."
+    )
+    n_startup_jobs: int | None = Field(
+        None, ge=1, le=100_000, description="Random points before the model of the engine is used. Default 20."
+    )
+    algorithm: Name | None = Field(None, description="Search engine. Default `tpe`.")
+    objective: Name | None = Field(None, description="Metric that is maximised. Default `sharpe_ratio`.")
+    cross_validation: bool | None = Field(
+        None, description="True: walk-forward, the search repeated in every fold. False: one hold-out. Default true."
+    )
+    min_trades: int | None = Field(
+        None, ge=1, le=1_000_000, description="Points with fewer closed trades are infeasible. Default 1."
+    )
+
+
+class ValidationConfig(Request):
+    """How results are tested. A null field means the default."""
+
+    out_of_sample_ratio: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of the bars that is left untouched. Default 0.6 with walk-forward, 0.3 without.",
+    )
+    folds: int | None = Field(None, ge=1, le=50, description="Walk-forward blocks. Default 6.")
+    anchored: bool | None = Field(
+        None, description="Growing training windows (true, default) or windows of fixed length."
+    )
+    monte_carlo_runs: int | None = Field(None, ge=0, le=100_000)
+    cross_asset_validation: bool | None = None
+    regime_analysis: bool | None = None
+    statistical_tests: bool | None = None
+
+
+class CostsConfig(Request):
+    """Costs of trading; the defaults are not zero."""
+
+    fee_bps: float | None = Field(
+        None, ge=0, le=10_000, description="Fee on each side, in hundredths of a per cent of the value. Default 10."
+    )
+    slippage_bps: float | None = Field(None, ge=0, le=10_000, description="Adverse price move on each side. Default 5.")
+    spread_bps: float | None = Field(
+        None, ge=0, le=10_000, description="Full spread; half of it is paid on each side. Default 0."
+    )
+    fixed_fee: float | None = Field(None, ge=0, description="Fee per order in money. Default 0.")
+    minimum_fee: float | None = Field(None, ge=0, description="Least fee per order in money. Default 0.")
+    slip_on_stops: bool | None = Field(None, description="Whether stop fills slip too. Default true.")
+    borrow_rate: float | None = Field(None, ge=0, le=10, description="Yearly rate on the value of a short. Default 0.")
+
+
+class ExecutionConfig(Request):
+    """How signals become fills."""
+
+    fill: Literal["next_open", "same_close"] | None = None
+    lot: float | None = Field(None, ge=0)
+    initial_cash: float | None = Field(None, gt=0)
+    sizing: Literal["all_in", "fixed_units", "fixed_notional", "risk_per_stop", "volatility_target"] | None = None
+    size: float | None = Field(None, gt=0)
+    direction: Literal["long_only", "short_only", "long_short"] | None = None
+    stop_from: Literal["entry_bar", "next_bar"] | None = None
+    stop_ref: Literal["fill", "signal_close"] | None = None
+    reentry: Literal["next_bar", "same_bar"] | None = None
+    final: Literal["mark", "close", "last_open"] | None = None
+    stop_loss_pct: float | None = Field(None, gt=0, lt=1)
+    stop_loss_atr: float | None = Field(None, gt=0)
+    take_profit_pct: float | None = Field(None, gt=0)
+    take_profit_atr: float | None = Field(None, gt=0)
+    trailing_stop_pct: float | None = Field(None, gt=0, lt=1)
+    trailing_stop_atr: float | None = Field(None, gt=0)
+    stop_atr_period: int | None = Field(None, ge=1, le=1000)
+    max_holding_bars: int | None = Field(None, ge=1)
+    leverage: float | None = Field(None, ge=1, le=100)
+
+
+class StrategyConfig(Request):
+    """What one strategy is optimised on and how; every field may be missing or null, which means "not said"."""
+
+    asset: Symbol | None = Field(None, description="One symbol; the same as `symbols` with one entry.")
+    symbols: list[Symbol] | None = Field(None, min_length=1, max_length=MAX_SERIES)
+    timeframe: TimeframeText | None = None
+    timeframes: list[TimeframeText] | None = Field(None, min_length=1, max_length=20)
+    start_date: UtcDatetime | None = Field(None, description="First bar, inclusive. Default: the first there is.")
+    end_date: UtcDatetime | None = Field(None, description="End, exclusive. Default: after the last bar.")
+    optimization_config: OptimizationConfig | None = None
+    validation_config: ValidationConfig | None = None
+    costs: CostsConfig | None = None
+    execution: ExecutionConfig | None = None
+    parameter_space: dict[str, Any] | None = Field(
+        None, max_length=50, description="Replaces the search range of the named parameters; the others keep theirs."
+    )
+    strategy_name: Name | None = Field(None, description="Accepted and ignored where the strategy is named elsewhere.")
+    seed: int | None = Field(None, ge=0, le=2**53 - 1)
+
+    @model_validator(mode="after")
+    def _once(self) -> StrategyConfig:
+        if self.asset and self.symbols and self.symbols != [self.asset]:
+            raise ValueError("give either asset or symbols, not both")
+        if self.timeframe and self.timeframes and self.timeframes != [self.timeframe]:
+            raise ValueError("give either timeframe or timeframes, not both")
+        if self.start_date and self.end_date and self.end_date <= self.start_date:
+            raise ValueError(
+                f"end_date {self.end_date.isoformat()} must be after start_date {self.start_date.isoformat()}"
+            )
+        return self
+
+
+class StrategyEntry(Request):
+    """One strategy of a batch. The same strategy twice needs two different ``strategy_id``."""
+
+    name: Name
+    strategy_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = None
+    parameter_space: dict[str, Any] | None = None
+
+
+def _entry(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class BatchRequest(Request):
+    """Many strategies in one request: the batch is the product strategies x symbols x timeframes."""
+
+    strategies: list[Annotated[StrategyEntry, BeforeValidator(_entry, json_schema_input_type=str | StrategyEntry)]] = (
+        Field(
+            min_length=1,
+            max_length=MAX_STRATEGIES,
+            description="Names, or objects with `name` and optional `strategy_id` and `parameter_space`.",
+        )
+    )
+    common_config: StrategyConfig = Field(default_factory=StrategyConfig)
+    strategy_specific_configs: dict[str, StrategyConfig | None] | None = Field(
+        None, description="By strategy_id or name. null, missing and {} mean the same; a null inside never overrides."
+    )
+    parallel_jobs: int | None = Field(
+        None, ge=1, description="Worker processes for this batch; more than the server has is reduced and reported."
+    )
+    deadline_minutes: float | None = Field(None, gt=0, le=10_080, description="Limit of the whole batch. Default 240.")
+    priority: int | None = Field(None, ge=-10, le=10)
+    label: Annotated[str, StringConstraints(max_length=200)] | None = None
+    metadata: dict[str, Any] | None = Field(None, max_length=50)
+    webhook: str | None = Field(None, max_length=2000)
+    seed: int | None = Field(None, ge=0, le=2**53 - 1, description="The same seed gives the same results. Default 0.")
+
+
+class SingleRequest(StrategyConfig):
+    """One strategy: the fields of `common_config` with `strategy_name`."""
+
+    strategy_name: Name
