@@ -1,14 +1,15 @@
-"""When a market trades: the sessions of a calendar and the first moment at which a next bar can open.
-
-Exchange holidays are known for New York only (rules since 1990, with the unplanned closures); other exchanges count every
-weekday as a session, so their holidays show up as gaps.
-"""
+"""When a market trades: the first moment at which a next bar can open, and which days and hours are sessions."""
 
 from __future__ import annotations
 
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pandas as pd
+
+from stratopt.kernels.arrays import BoolArray1D, Int64Array1D
+from stratopt.market.holidays import new_york_holidays
 from stratopt.market.timeframe import DAY, Calendar, Timeframe
 
 _SATURDAY, _SUNDAY = 5, 6
@@ -72,3 +73,38 @@ def _next_exchange_moment(close: dt.datetime, calendar: Calendar) -> dt.datetime
 
 def _to_ms(moment: dt.datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+def session_days(first_day: int, last_day: int, calendar: Calendar) -> Int64Array1D:
+    """The days (since 1970) from ``first_day`` to ``last_day`` on which ``calendar`` trades.
+
+    Holidays are known for New York since 1972; other exchanges count every weekday.
+    """
+    days = np.arange(first_day, last_day + 1, dtype=np.int64)
+    if calendar is Calendar.ALWAYS:
+        return days
+    trading = (days + 3) % 7 < _SATURDAY
+    if calendar is Calendar.XNYS:
+        trading &= ~np.isin(days, new_york_holidays(first_day, last_day))
+    return days[trading]
+
+
+def is_trading_time(open_time: Int64Array1D, calendar: Calendar) -> BoolArray1D:
+    """Whether a bar may open at each stamp; the lunch break of Tokyo is not one."""
+    if calendar is Calendar.ALWAYS:
+        return np.ones(open_time.shape, dtype=np.bool_)
+    zone = str(_CURRENCY_ZONE) if calendar is Calendar.FX_24_5 else _SESSION_HOURS[calendar][0]
+    local = pd.DatetimeIndex(open_time.astype("datetime64[ms]")).tz_localize("UTC").tz_convert(zone)
+    day, minute = np.asarray(local.day_of_week), np.asarray(local.hour * 60 + local.minute)
+    if calendar is Calendar.FX_24_5:
+        roll = _minutes(_CURRENCY_ROLL)
+        return (day < 4) | ((day == 4) & (minute < roll)) | ((day == _SUNDAY) & (minute >= roll))
+    _, opening, closing = _SESSION_HOURS[calendar]
+    trading = (day < _SATURDAY) & (minute >= _minutes(opening)) & (minute < _minutes(closing))
+    if calendar is Calendar.XTKS:
+        trading &= (minute < _minutes(dt.time(11, 30))) | (minute >= _minutes(dt.time(12, 30)))
+    return trading
+
+
+def _minutes(time: dt.time) -> int:
+    return time.hour * 60 + time.minute
