@@ -56,6 +56,8 @@ FINAL_MARK, FINAL_CLOSE, FINAL_LAST_OPEN = range(3)
     TRAIL_FRACTION,
     TRAIL_DISTANCE,
     EXTREME,
+    CALM_LOW,
+    CALM_HIGH,
     CLOSED_TRADES,
     OPEN_TRADES,
     SKIPPED_ORDERS,
@@ -66,8 +68,8 @@ FINAL_MARK, FINAL_CLOSE, FINAL_LAST_OPEN = range(3)
     TRADED_WEIGHT,
     BARS_IN_POSITION,
     WEIGHT_SUM,
-) = range(21)
-ACCOUNT = 21
+) = range(23)
+ACCOUNT = 23
 
 # columns of the trades matrix (float64, one row a trade)
 (

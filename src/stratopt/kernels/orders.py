@@ -6,16 +6,16 @@ import math
 
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import CLOSE, Float64Array1D, Float64Array2D
-from stratopt.kernels.jit import jit
+from stratopt.kernels.jit import jit_bare
 
 
-@jit
+@jit_bare
 def fee(settings: Float64Array1D, notional: float) -> float:
     """The fee of one side, in money: rate times notional plus the fixed part, at least the minimum."""
     return max(settings[k.FEE_RATE] * notional + settings[k.FIXED_FEE], settings[k.MINIMUM_FEE])
 
 
-@jit
+@jit_bare
 def affordable_units(settings: Float64Array1D, budget: float, price: float) -> float:
     """The most units that ``budget`` pays for, the fee of the fill included."""
     units = (budget - settings[k.FIXED_FEE]) / (price * (1.0 + settings[k.FEE_RATE]))
@@ -24,7 +24,7 @@ def affordable_units(settings: Float64Array1D, budget: float, price: float) -> f
     return units
 
 
-@jit
+@jit_bare
 def annual_volatility(bars: Float64Array2D, bar: int, count: int, periods_per_year: float) -> float:
     """Standard deviation (ddof 1) of the last ``count`` log returns up to ``bar``, annualised; NaN without enough history."""
     if bar < count:
@@ -36,7 +36,7 @@ def annual_volatility(bars: Float64Array2D, bar: int, count: int, periods_per_ye
     return math.sqrt(squares / (count - 1) * periods_per_year)
 
 
-@jit
+@jit_bare
 def position_size(
     settings: Float64Array1D, cash: float, price: float, stop_distance: float, volatility: float
 ) -> float:
@@ -65,7 +65,7 @@ def position_size(
     return units if units > 0.0 else 0.0
 
 
-@jit
+@jit_bare
 def open_position(
     account: Float64Array1D,
     settings: Float64Array1D,
@@ -115,7 +115,7 @@ def open_position(
     account[k.EXTREME] = reference
 
 
-@jit
+@jit_bare
 def close_position(
     account: Float64Array1D,
     settings: Float64Array1D,
@@ -142,7 +142,7 @@ def close_position(
     account[k.UNITS] = 0.0
 
 
-@jit
+@jit_bare
 def record_trade(
     account: Float64Array1D,
     bar: int,

@@ -9,7 +9,7 @@ import math
 
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import Float64Array1D, Float64Array2D, Int8Array1D, Int64Array1D
-from stratopt.kernels.jit import jit
+from stratopt.kernels.jit import jit_bare
 from stratopt.kernels.simulate import simulate
 
 SCORE_NAMES = (
@@ -64,7 +64,7 @@ ROUNDING = 1e-10
 BLOCK_COUNT, BLOCK_SUM, BLOCK_SUM_OF_SQUARES = range(3)
 
 
-@jit
+@jit_bare
 def period_returns(
     equity: Float64Array1D, initial_cash: float, period_ends: Int64Array1D, returns: Float64Array1D
 ) -> None:
@@ -79,7 +79,7 @@ def period_returns(
         before = now
 
 
-@jit
+@jit_bare
 def block_sums(returns: Float64Array1D, blocks: Float64Array2D) -> None:
     """Number, sum and sum of squares of the returns in each of S blocks; block b is [b*m // S, (b+1)*m // S).
 
@@ -97,7 +97,7 @@ def block_sums(returns: Float64Array1D, blocks: Float64Array2D) -> None:
         blocks[BLOCK_SUM_OF_SQUARES, block] = squares
 
 
-@jit
+@jit_bare
 def ratio_scores(returns: Float64Array1D, periods_per_year: float, out: Float64Array1D) -> None:
     """Volatility, Sharpe, Sortino and Omega of the returns (risk-free rate and target 0)."""
     count = returns.size
@@ -120,7 +120,7 @@ def ratio_scores(returns: Float64Array1D, periods_per_year: float, out: Float64A
     out[OMEGA_RATIO] = gains / losses if losses > 0.0 else math.nan
 
 
-@jit
+@jit_bare
 def trade_scores(pnl: Float64Array1D, count: int, out: Float64Array1D) -> None:
     """Profit factor, win rate, expectancy and SQN of the closed trades."""
     wins, gross_win, gross_loss, total = 0, 0.0, 0.0, 0.0
@@ -142,7 +142,7 @@ def trade_scores(pnl: Float64Array1D, count: int, out: Float64Array1D) -> None:
     out[SQN] = math.sqrt(count) * mean / deviation if deviation > ROUNDING * abs(mean) else math.nan
 
 
-@jit
+@jit_bare
 def growth_scores(
     equity: Float64Array1D,
     initial_cash: float,
@@ -165,7 +165,7 @@ def growth_scores(
     out[FINAL_EQUITY] = equity[-1]
 
 
-@jit
+@jit_bare
 def score(
     bars: Float64Array2D,
     target: Int8Array1D,

@@ -8,23 +8,25 @@ until the target moves (``reentry = follow_target`` re-enters while the target h
 
 from __future__ import annotations
 
+import math
+
 from stratopt.kernels import engine_codes as k
-from stratopt.kernels.arrays import CLOSE, OPEN, Float64Array1D, Float64Array2D, Int8Array1D
-from stratopt.kernels.jit import jit
+from stratopt.kernels.arrays import CLOSE, HIGH, LOW, OPEN, Float64Array1D, Float64Array2D, Int8Array1D
+from stratopt.kernels.jit import jit_bare
 from stratopt.kernels.orders import close_position, open_position, record_trade
-from stratopt.kernels.stops import charge_borrowing, exit_inside_bar, extend_extreme
+from stratopt.kernels.stops import charge_borrowing, exit_inside_bar, extend_extreme, set_calm_range
 
 
-@jit
-def allowed_side(target: Int8Array1D, bar: int, settings: Float64Array1D) -> float:
-    """The target of ``bar`` with the sides that are not allowed read as flat."""
-    side = float(target[bar])
+@jit_bare
+def allowed_side(target: int, settings: Float64Array1D) -> float:
+    """The target with the sides that are not allowed read as flat."""
+    side = float(target)
     if (side > 0.0 and settings[k.ALLOW_LONG] == 0.0) or (side < 0.0 and settings[k.ALLOW_SHORT] == 0.0):
         return 0.0
     return side
 
 
-@jit
+@jit_bare
 def fill_order(
     account: Float64Array1D,
     settings: Float64Array1D,
@@ -33,7 +35,7 @@ def fill_order(
     bar: int,
     signal_bar: int,
     side: float,
-    changed: bool,
+    acts: bool,
     may_enter: bool,
     pnl: Float64Array1D,
     trades: Float64Array2D,
@@ -41,7 +43,6 @@ def fill_order(
     """Bring the position to ``side`` at the bar's open or close; a reversal closes, then opens, at the same price."""
     raw_price = bars[CLOSE, bar] if settings[k.SAME_CLOSE] != 0.0 else bars[OPEN, bar]
     slippage = settings[k.SLIPPAGE]
-    acts = changed or settings[k.REENTRY] == k.REENTRY_FOLLOW_TARGET
     units = account[k.UNITS]
     if units != 0.0:
         if acts and units * side <= 0.0:
@@ -51,9 +52,54 @@ def fill_order(
             return
     if side != 0.0 and acts and may_enter and account[k.UNITS] == 0.0:
         open_position(account, settings, bars, atr, bar, signal_bar, raw_price, side)
+        if account[k.UNITS] != 0.0:
+            set_calm_range(account, settings)
 
 
-@jit
+@jit_bare
+def trade_bar(
+    account: Float64Array1D,
+    settings: Float64Array1D,
+    bars: Float64Array2D,
+    atr: Float64Array1D,
+    bar: int,
+    signal_bar: int,
+    side: float,
+    changed: bool,
+    is_last: bool,
+    pnl: Float64Array1D,
+    trades: Float64Array2D,
+) -> None:
+    """Everything that may happen to the account inside one bar, in the order that the module describes.
+
+    ``side`` is the allowed target known at ``signal_bar``; ``changed`` says that it differs from the one before.
+    """
+    same_close, final = settings[k.SAME_CLOSE] != 0.0, settings[k.FINAL]
+    acts = changed or settings[k.REENTRY] == k.REENTRY_FOLLOW_TARGET
+    may_enter = not is_last or final == k.FINAL_MARK or (final == k.FINAL_CLOSE and not same_close)
+    if account[k.UNITS] != 0.0 and settings[k.BORROW_RATE] > 0.0:
+        charge_borrowing(account, settings, bars, bar)
+    if is_last and final == k.FINAL_LAST_OPEN and account[k.UNITS] != 0.0:
+        close_position(account, settings, bar, bars[OPEN, bar], settings[k.SLIPPAGE], k.EXIT_FINAL, pnl, trades)
+    if not same_close:
+        fill_order(account, settings, bars, atr, bar, signal_bar, side, acts, may_enter, pnl, trades)
+    if account[k.UNITS] != 0.0:
+        stops_act = bar > account[k.ENTRY_BAR] or settings[k.STOP_FROM_NEXT_BAR] == 0.0
+        reason, price = exit_inside_bar(account, settings, bars, bar, stops_act)
+        if reason == k.STILL_OPEN:
+            extend_extreme(account, settings, bars, bar)
+        else:
+            slippage = settings[k.SLIPPAGE] if settings[k.SLIP_ON_STOPS] != 0.0 else 0.0
+            close_position(account, settings, bar, price, slippage, reason, pnl, trades)
+            account[k.LIQUIDATIONS] += 1.0 if reason == k.EXIT_LIQUIDATION else 0.0
+            may_enter = may_enter and settings[k.REENTRY] == k.REENTRY_SAME_BAR
+    if same_close:
+        fill_order(account, settings, bars, atr, bar, signal_bar, side, acts, may_enter, pnl, trades)
+    if is_last and final == k.FINAL_CLOSE and account[k.UNITS] != 0.0:
+        close_position(account, settings, bar, bars[CLOSE, bar], settings[k.SLIPPAGE], k.EXIT_FINAL, pnl, trades)
+
+
+@jit_bare
 def simulate(
     bars: Float64Array2D,
     target: Int8Array1D,
@@ -92,66 +138,53 @@ def simulate(
     account[:] = 0.0
     account[k.CASH] = settings[k.INITIAL_CASH]
     account[k.BANKRUPT_BAR] = -1.0
-    same_close, final = settings[k.SAME_CLOSE] != 0.0, settings[k.FINAL]
-    stop_slippage = settings[k.SLIPPAGE] if settings[k.SLIP_ON_STOPS] != 0.0 else 0.0
-    previous_side = 0.0
+    lag = 0 if settings[k.SAME_CLOSE] != 0.0 else 1
+    follows = settings[k.REENTRY] == k.REENTRY_FOLLOW_TARGET
+    borrows = settings[k.BORROW_RATE] > 0.0
+    low, high, close = bars[LOW], bars[HIGH], bars[CLOSE]
+    cash, units, known, side = account[k.CASH], 0.0, 0, 0.0
+    calm_low, calm_high, due_bar = -math.inf, math.inf, stop
+    bars_held, weight_sum = 0, 0.0
     for bar in range(start, stop):
-        is_last = bar == stop - 1
-        may_enter = not is_last or final == k.FINAL_MARK or (final == k.FINAL_CLOSE and not same_close)
-        if account[k.UNITS] != 0.0 and settings[k.BORROW_RATE] > 0.0:
-            charge_borrowing(account, settings, bars, bar)
-        if is_last and final == k.FINAL_LAST_OPEN and account[k.UNITS] != 0.0:
-            close_position(account, settings, bar, bars[OPEN, bar], settings[k.SLIPPAGE], k.EXIT_FINAL, pnl, trades)
-        if not same_close and bar > 0:
-            side = allowed_side(target, bar - 1, settings)
-            if side != 0.0 or account[k.UNITS] != 0.0:
-                fill_order(
-                    account, settings, bars, atr, bar, bar - 1, side, side != previous_side, may_enter, pnl, trades
-                )
-            previous_side = side
-        if account[k.UNITS] != 0.0:
-            stops_act = bar > account[k.ENTRY_BAR] or settings[k.STOP_FROM_NEXT_BAR] == 0.0
-            reason, price = exit_inside_bar(account, settings, bars, bar, stops_act)
-            if reason == k.STILL_OPEN:
-                extend_extreme(account, bars, bar)
-            else:
-                close_position(account, settings, bar, price, stop_slippage, reason, pnl, trades)
-                account[k.LIQUIDATIONS] += 1.0 if reason == k.EXIT_LIQUIDATION else 0.0
-                may_enter = may_enter and settings[k.REENTRY] == k.REENTRY_SAME_BAR
-        if same_close:
-            side = allowed_side(target, bar, settings)
-            if side != 0.0 or account[k.UNITS] != 0.0:
-                fill_order(account, settings, bars, atr, bar, bar, side, side != previous_side, may_enter, pnl, trades)
-            previous_side = side
-        if is_last and final == k.FINAL_CLOSE and account[k.UNITS] != 0.0:
-            close_position(account, settings, bar, bars[CLOSE, bar], settings[k.SLIPPAGE], k.EXIT_FINAL, pnl, trades)
-        worth = account[k.CASH] + account[k.UNITS] * bars[CLOSE, bar]
+        now = target[bar - lag] if bar >= lag else 0
+        quiet = now == known and bar < stop - 1
+        if quiet and units != 0.0:
+            quiet = calm_low < low[bar] and high[bar] < calm_high and bar < due_bar and not borrows
+        elif quiet and follows:
+            quiet = side == 0.0
+        if not quiet:
+            before, side = side, allowed_side(now, settings)
+            trade_bar(account, settings, bars, atr, bar, bar - lag, side, side != before, bar == stop - 1, pnl, trades)
+            known, cash, units = now, account[k.CASH], account[k.UNITS]
+            calm_low, calm_high = account[k.CALM_LOW], account[k.CALM_HIGH]
+            if settings[k.MAX_HOLDING_BARS] > 0.0:
+                due_bar = int(account[k.ENTRY_BAR] + settings[k.MAX_HOLDING_BARS])
+        worth = cash + units * close[bar]
         if worth <= 0.0:
-            end_in_bankruptcy(account, settings, bars, bar, start, equity, pnl, trades)
-            return
+            end_in_bankruptcy(account, settings, bars, bar, pnl, trades)
+            equity[bar - start :] = account[k.CASH]
+            units = 0.0
+            break
         equity[bar - start] = worth
-        if account[k.UNITS] != 0.0:
-            account[k.BARS_IN_POSITION] += 1.0
-            account[k.WEIGHT_SUM] += abs(account[k.UNITS]) * bars[CLOSE, bar] / worth
-    if account[k.UNITS] != 0.0:
+        if units != 0.0:
+            bars_held += 1
+            weight_sum += abs(units) * close[bar] / worth
+    account[k.BARS_IN_POSITION], account[k.WEIGHT_SUM] = bars_held, weight_sum
+    if units != 0.0:
         account[k.OPEN_TRADES] = 1.0
-        record_trade(account, stop - 1, bars[CLOSE, stop - 1], 0.0, k.STILL_OPEN, pnl, trades)
+        record_trade(account, stop - 1, close[stop - 1], 0.0, k.STILL_OPEN, pnl, trades)
 
 
-@jit
+@jit_bare
 def end_in_bankruptcy(
     account: Float64Array1D,
     settings: Float64Array1D,
     bars: Float64Array2D,
     bar: int,
-    start: int,
-    equity: Float64Array1D,
     pnl: Float64Array1D,
     trades: Float64Array2D,
 ) -> None:
-    """Close what is held at the bar's close; equity keeps what is left, a debt included, to the end of the window."""
+    """Close what is held at the bar's close; what is left, a debt included, stays to the end of the window."""
+    account[k.BANKRUPT_BAR] = bar
     if account[k.UNITS] != 0.0:
         close_position(account, settings, bar, bars[CLOSE, bar], settings[k.SLIPPAGE], k.EXIT_BANKRUPTCY, pnl, trades)
-        account[k.BARS_IN_POSITION] += 1.0
-    account[k.BANKRUPT_BAR] = bar
-    equity[bar - start :] = account[k.CASH]

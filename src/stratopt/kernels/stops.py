@@ -6,12 +6,12 @@ import math
 
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import CLOSE, HIGH, LOW, OPEN, OPEN_TIME, Float64Array1D, Float64Array2D
-from stratopt.kernels.jit import jit
+from stratopt.kernels.jit import jit_bare
 
 MILLISECONDS_PER_YEAR = 365.25 * 86_400_000.0
 
 
-@jit
+@jit_bare
 def average_true_range(bars: Float64Array2D, period: int, out: Float64Array1D) -> None:
     """Wilder's average true range with TA-Lib's seed: mean of the true ranges 1..period at bar ``period``, NaN before it.
 
@@ -32,7 +32,7 @@ def average_true_range(bars: Float64Array2D, period: int, out: Float64Array1D) -
             out[i] = average
 
 
-@jit
+@jit_bare
 def trailing_level(account: Float64Array1D) -> float:
     """Price of the trailing stop behind the extreme reached so far; NaN where it is off."""
     side = 1.0 if account[k.UNITS] > 0.0 else -1.0
@@ -40,16 +40,39 @@ def trailing_level(account: Float64Array1D) -> float:
     return account[k.EXTREME] - side * distance if distance > 0.0 else math.nan
 
 
-@jit
-def extend_extreme(account: Float64Array1D, bars: Float64Array2D, bar: int) -> None:
+@jit_bare
+def set_calm_range(account: Float64Array1D, settings: Float64Array1D) -> None:
+    """Prices between which a bar can neither trigger an exit nor move the extreme; the engine looks no further at such bars.
+
+    A margin call moves with every charge, so that nothing is calm where it may happen.
+    """
+    if settings[k.LEVERAGE] > 1.0 or settings[k.MAINTENANCE_MARGIN] > 0.0:
+        account[k.CALM_LOW], account[k.CALM_HIGH] = math.inf, -math.inf
+        return
+    side = 1.0 if account[k.UNITS] > 0.0 else -1.0
+    near, far = -math.inf, math.inf
+    if not math.isnan(account[k.STOP_LEVEL]):
+        near = side * account[k.STOP_LEVEL]
+    if not math.isnan(account[k.PROFIT_LEVEL]):
+        far = side * account[k.PROFIT_LEVEL]
+    trail = trailing_level(account)
+    if not math.isnan(trail):
+        near, far = max(near, side * trail), min(far, side * account[k.EXTREME])
+    account[k.CALM_LOW] = near if side > 0.0 else -far
+    account[k.CALM_HIGH] = far if side > 0.0 else -near
+
+
+@jit_bare
+def extend_extreme(account: Float64Array1D, settings: Float64Array1D, bars: Float64Array2D, bar: int) -> None:
     """Move the extreme that the trailing stop follows; called after the bar's stops were checked."""
     if account[k.UNITS] > 0.0:
         account[k.EXTREME] = max(account[k.EXTREME], bars[HIGH, bar])
     else:
         account[k.EXTREME] = min(account[k.EXTREME], bars[LOW, bar])
+    set_calm_range(account, settings)
 
 
-@jit
+@jit_bare
 def liquidation_level(account: Float64Array1D, margin: float) -> float:
     """Price at which equity equals ``margin`` times the position's value: for a long below it, for a short above it."""
     units = account[k.UNITS]
@@ -58,7 +81,7 @@ def liquidation_level(account: Float64Array1D, margin: float) -> float:
     return account[k.CASH] / (-units * (1.0 + margin))
 
 
-@jit
+@jit_bare
 def exit_inside_bar(
     account: Float64Array1D, settings: Float64Array1D, bars: Float64Array2D, bar: int, stops_act: bool
 ) -> tuple[int, float]:
@@ -92,7 +115,7 @@ def exit_inside_bar(
     return k.STILL_OPEN, math.nan
 
 
-@jit
+@jit_bare
 def charge_borrowing(account: Float64Array1D, settings: Float64Array1D, bars: Float64Array2D, bar: int) -> None:
     """Charge the borrow rate from the previous bar's open stamp to this one's on what is borrowed.
 
