@@ -12,7 +12,16 @@ from stratopt.kernels.arrays import Float64Array1D
 from stratopt.kernels.averages import difference, ema, sma
 from stratopt.kernels.bands import typical_price
 from stratopt.kernels.jit import jit
-from stratopt.kernels.rolling import TINY, bars_since_max, bars_since_min, blank, rolling_max, rolling_min
+from stratopt.kernels.rolling import (
+    TINY,
+    bars_since_max,
+    bars_since_min,
+    blank,
+    rolling_max,
+    rolling_mean_std,
+    rolling_min,
+    rolling_sum,
+)
 
 
 @jit
@@ -138,18 +147,24 @@ def cci(high: Float64Array1D, low: Float64Array1D, close: Float64Array1D, period
     n = close.size
     out = blank(n, period - 1)
     typical = typical_price(high, low, close)
+    mean = rolling_mean_std(typical, period, 0)[0]
+    even = period - period % 4
     for i in range(period - 1, n):
         window = typical[i - period + 1 : i + 1]
-        mean = 0.0
-        for k in range(period):
-            mean += window[k]
-        mean /= period
-        spread = 0.0
-        for k in range(period):
-            spread += abs(window[k] - mean)
+        middle = mean[i]
+        # Four running sums: one alone would wait for itself at every step.
+        one = two = three = four = 0.0
+        for k in range(0, even, 4):
+            one += abs(window[k] - middle)
+            two += abs(window[k + 1] - middle)
+            three += abs(window[k + 2] - middle)
+            four += abs(window[k + 3] - middle)
+        for k in range(even, period):
+            one += abs(window[k] - middle)
+        spread = (one + two) + (three + four)
         # The mean of equal prices differs from them by rounding; without the bound a flat window would give ±66.7.
-        flat = spread <= 1e-12 * mean
-        out[i] = 0.0 if flat else (typical[i] - mean) / (0.015 * (spread / period))
+        flat = spread <= 1e-12 * middle
+        out[i] = 0.0 if flat else (typical[i] - middle) / (0.015 * (spread / period))
     return out
 
 
@@ -162,28 +177,28 @@ def ultimate_oscillator(
     First at ``long``; needs short <= medium <= long.
     """
     n = close.size
-    out = blank(n, long)
     pressure = np.zeros(n)
     span = np.zeros(n)
-    sums = np.zeros(6)
-    periods = (short, medium, long)
     for i in range(1, n):
         floor = min(low[i], close[i - 1])
         pressure[i] = close[i] - floor
         span[i] = max(high[i], close[i - 1]) - floor
-        value = 0.0
-        for k in range(3):
-            sums[k] += pressure[i]
-            sums[3 + k] += span[i]
-            oldest = i - periods[k]
-            if oldest >= 1:
-                sums[k] -= pressure[oldest]
-                sums[3 + k] -= span[oldest]
-            if abs(sums[3 + k]) >= TINY:
-                value += (4.0, 2.0, 1.0)[k] * (sums[k] / sums[3 + k])
-        if i >= long:
-            out[i] = 100.0 * (value / 7.0)
+    quick = _ratio_of_sums(pressure, span, short)
+    steady = _ratio_of_sums(pressure, span, medium)
+    slow = _ratio_of_sums(pressure, span, long)
+    out = blank(n, long)
+    for i in range(long, n):
+        out[i] = 100.0 * (4.0 * quick[i] + 2.0 * steady[i] + slow[i]) / 7.0
     return out
+
+
+@jit
+def _ratio_of_sums(upper: Float64Array1D, lower: Float64Array1D, period: int) -> Float64Array1D:
+    upper_sum = rolling_sum(upper, period, 1)
+    lower_sum = rolling_sum(lower, period, 1)
+    for i in range(min(period, upper.size), upper.size):
+        upper_sum[i] = upper_sum[i] / lower_sum[i] if abs(lower_sum[i]) >= TINY else 0.0
+    return upper_sum
 
 
 @jit
@@ -206,7 +221,9 @@ def true_strength_index(values: Float64Array1D, first_period: int, second_period
     """100 times the doubly smoothed change over the doubly smoothed absolute change; first at ``first + second - 1`` (Blau 1991)."""
     n = values.size
     changes = momentum(values, 1)
-    sizes = np.abs(changes)
+    sizes = np.empty(n)
+    for i in range(n):
+        sizes[i] = abs(changes[i])
     change = ema(ema(changes, first_period, 1), second_period, first_period)
     size = ema(ema(sizes, first_period, 1), second_period, first_period)
     out = blank(n, first_period + second_period - 1)

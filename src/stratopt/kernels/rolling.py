@@ -29,6 +29,15 @@ def blank(size: int, first: int) -> Float64Array1D:
 
 
 @jit
+def scaled(values: Float64Array1D, factor: float) -> Float64Array1D:
+    """``values`` times ``factor``, in a new array."""
+    out = np.empty(values.size)
+    for i in range(values.size):
+        out[i] = values[i] * factor
+    return out
+
+
+@jit
 def rolling_sum(values: Float64Array1D, period: int, first: int) -> Float64Array1D:
     """Sum of the last ``period`` values; first at ``first + period - 1``."""
     n = values.size
@@ -161,4 +170,4 @@ def bars_since_max(values: Float64Array1D, period: int) -> Int64Array1D:
 @jit
 def bars_since_min(values: Float64Array1D, period: int) -> Int64Array1D:
     """How many bars ago the lowest of the last ``period`` values was (the latest one of equals); -1 before ``period - 1``."""
-    return bars_since_max(-values, period)
+    return bars_since_max(scaled(values, -1.0), period)

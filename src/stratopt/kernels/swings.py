@@ -6,7 +6,7 @@ import numpy as np
 
 from stratopt.kernels.arrays import Float64Array1D, Int64Array1D
 from stratopt.kernels.jit import jit
-from stratopt.kernels.rolling import blank
+from stratopt.kernels.rolling import blank, scaled
 
 DAY_MS = 86_400_000
 SPACING_BARS = 10
@@ -36,7 +36,7 @@ def swing_highs(high: Float64Array1D, wing: int) -> Float64Array1D:
 @jit
 def swing_lows(low: Float64Array1D, wing: int) -> Float64Array1D:
     """At bar i the low of bar ``i - wing`` if it is a swing low that this bar confirms, else NaN; mirror of ``swing_highs``."""
-    return -swing_highs(-low, wing)
+    return scaled(swing_highs(scaled(low, -1.0), wing), -1.0)
 
 
 @jit

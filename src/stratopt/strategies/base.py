@@ -9,7 +9,10 @@ python     ``signal(bars, params) -> array``: ``bars`` a ``Bars``, ``params`` a 
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import math
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +24,7 @@ import numpy as np
 from stratopt.errors import StrategyError
 from stratopt.kernels.arrays import LONG_ONLY, LONG_SHORT, SHORT_ONLY, Float64Array1D, Float64Array2D, Int8Array1D
 from stratopt.kernels.jit import jit
+from stratopt.market.bars import Bars
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Choice, Fixed, Params
 
@@ -92,3 +96,87 @@ class Strategy:
     def validate(self, params: Mapping[str, Any] | None) -> Params:
         """``params`` checked and completed with defaults."""
         return self.space.validate(params)
+
+    @cached_property
+    def source_hash(self) -> str:
+        """sha256 of the signal function's source text, for manifests; StrategyError where there is no source to read."""
+        try:
+            text = inspect.getsource(self.signal)
+        except (OSError, TypeError) as error:
+            raise StrategyError(
+                f"{self.name}: the source of its signal function cannot be read; define it in a file",
+                strategy=self.name,
+            ) from error
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def target(
+        self, bars: Bars, params: Mapping[str, Any] | None = None, direction: Direction | str = Direction.LONG_ONLY
+    ) -> Int8Array1D:
+        """The target position of every bar, int8 (n,), checked; ``params`` are completed with defaults.
+
+        A plain Python strategy does not know the direction: sides that it forbids are read as flat.
+
+        Raises
+        ------
+        ParameterSpaceError
+            If a parameter is unknown or out of its domain.
+        StrategyError
+            If the signal function raises (its error is the cause) or returns anything but one of -1, 0 and 1 for each bar.
+        """
+        complete = self.validate(params)
+        side = Direction(direction)
+        try:
+            if self.compiled:
+                filled = np.zeros(len(bars), dtype=np.int8)
+                self.kernel(bars.matrix, self.encode(complete, side), filled)
+                return check_target(self.name, filled, len(bars))
+            returned = self.signal(bars, complete)
+        except StrategyError:
+            raise
+        except Exception as error:
+            where = _place(error, self.signal)
+            raise StrategyError(
+                f"{self.name} raised {type(error).__name__}: {error}{where}",
+                strategy=self.name,
+                error=type(error).__name__,
+                params=dict(complete),
+            ) from error
+        target = check_target(self.name, returned, len(bars))
+        low = 0 if side is Direction.LONG_ONLY else -1
+        high = 0 if side is Direction.SHORT_ONLY else 1
+        return np.clip(target, low, high).astype(np.int8)
+
+
+def check_target(name: str, returned: Any, size: int) -> Int8Array1D:
+    """``returned`` as int8 (size,), or StrategyError naming what is wrong with it."""
+    try:
+        values = np.asarray(returned)
+        numbers = values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise StrategyError(
+            f"{name} must return one whole number a bar, not {type(returned).__name__} {str(returned)[:60]!r}",
+            strategy=name,
+        ) from error
+    if values.shape != (size,):
+        raise StrategyError(
+            f"{name} must return one target a bar, shape ({size},), not {values.shape}", strategy=name, bars=size
+        )
+    wrong = ~np.isin(numbers, (-1.0, 0.0, 1.0))
+    if wrong.any():
+        bar = int(np.argmax(wrong))
+        found = "NaN" if np.isnan(numbers[bar]) else f"{numbers[bar]:g}"
+        raise StrategyError(
+            f"{name} must return -1, 0 or 1 for each bar; bar {bar} is {found} ({int(wrong.sum())} such bars)",
+            strategy=name,
+            bar=bar,
+            value=found,
+        )
+    return numbers.astype(np.int8)
+
+
+def _place(error: Exception, signal: Callable[..., Any]) -> str:
+    code = getattr(signal, "__code__", None)
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename
+    ]
+    return f" (line {frames[-1].lineno} of {frames[-1].filename})" if frames else ""
