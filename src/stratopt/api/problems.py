@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from stratopt.errors import StratoptError
+from stratopt.wire.problems import field_problem
 
 PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -122,20 +123,6 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(
             request, "internal_error", "an unexpected error happened; the log has it under this request_id"
         )
-
-
-def field_problem(error: Mapping[str, Any]) -> dict[str, Any]:
-    """A pydantic error as one entry of ``errors``."""
-    where = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
-    pointer = "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in where) if where else ""
-    detail = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        detail = "this field is not known; see /docs for the fields there are"
-    elif error["type"] in {"list_type", "dict_type", "model_type"} or "input" not in error:
-        pass
-    elif isinstance(error["input"], str | int | float | bool):
-        detail = f"{detail}, not {error['input']!r}"
-    return {"pointer": pointer, "detail": detail, "type": str(error["type"]), "suggestion": None}
 
 
 def _has_json_body(request: Request) -> bool:

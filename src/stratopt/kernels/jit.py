@@ -14,6 +14,8 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_njit: Any = numba.njit  # its stubs do not know every option
+
 COMPILED = os.environ.get("STRATOPT_DISABLE_JIT", "") not in {"1", "true"}
 
 
@@ -21,7 +23,7 @@ def jit(function: Function) -> Function:
     """Compile ``function`` on first call (nopython, GIL released, cached on disk)."""
     if not COMPILED:
         return function
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[return-value]
+    return _njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
 def jit_bare(function: Function) -> Function:
@@ -32,4 +34,4 @@ def jit_bare(function: Function) -> Function:
     """
     if not COMPILED:
         return function
-    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[return-value]
+    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload]

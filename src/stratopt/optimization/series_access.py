@@ -20,6 +20,10 @@ class SeriesAccess:
         """Number of bars of the range, or MarketDataError."""
         return len(self.catalogue.bars(symbol, timeframe, start, end))
 
+    def listing(self) -> list[dict[str, Any]]:
+        """Every stored series."""
+        return [series.to_dict() for series in self.catalogue.series()]
+
     def locate(self, symbol: str, timeframe: str) -> dict[str, Any]:
         """The memory map of the whole series, as a worker's payload.
 

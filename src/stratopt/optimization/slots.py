@@ -133,7 +133,7 @@ class SlotExecutor:
         assert self._zygote is not None
         until = time.monotonic() + REAP_SECONDS
         while time.monotonic() < until:
-            wait([self._zygote], max(0.0, until - time.monotonic()))
+            wait([self._zygote.fileno()], max(0.0, until - time.monotonic()))
             status = self._zygote.exits().get(pid)
             if status is not None:
                 return (

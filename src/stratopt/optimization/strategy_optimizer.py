@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 
 from stratopt._version import __version__
 from stratopt.backtest.engine import backtest_signals
@@ -338,4 +339,8 @@ def _equity_table(bars: Bars, outside: BacktestResult) -> dict[str, Any]:
 
 def _trade_table(outside: BacktestResult) -> dict[str, Any]:
     frame = outside.trades
-    return {name: frame[name].to_numpy() for name in frame.columns}
+    times = {
+        n: pd.to_datetime(frame[n], utc=True).dt.tz_localize(None).to_numpy("datetime64[ms]")
+        for n in ("entry_time", "exit_time")
+    }
+    return {name: times[name] if name in times else frame[name].to_numpy() for name in frame.columns}

@@ -103,7 +103,8 @@ def main(options: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     control.send(b'{"type":"ready"}')
     while True:
-        readable, _, _ = select.select([control, wakeup_read], [], [])
+        waiting: list[Any] = [control, wakeup_read]
+        readable = select.select(waiting, [], [])[0]
         if wakeup_read in readable:
             os.read(wakeup_read, 512)
             _report_exits(control)

@@ -154,7 +154,7 @@ class BatchRequest(Request):
             description="Names, or objects with `name` and optional `strategy_id` and `parameter_space`.",
         )
     )
-    common_config: StrategyConfig = Field(default_factory=StrategyConfig)
+    common_config: StrategyConfig = Field(default_factory=lambda: StrategyConfig.model_validate({}))
     strategy_specific_configs: dict[str, StrategyConfig | None] | None = Field(
         None, description="By strategy_id or name. null, missing and {} mean the same; a null inside never overrides."
     )

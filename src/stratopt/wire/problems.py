@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field
 
 from stratopt.wire.base import Answer
@@ -29,3 +32,17 @@ class Problem(Answer):
     instance: str | None = None
     request_id: str | None = None
     errors: list[FieldProblem] | None = None
+
+
+def field_problem(error: Mapping[str, Any]) -> dict[str, Any]:
+    """A pydantic error as one entry of ``errors``."""
+    where = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
+    pointer = "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in where) if where else ""
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        detail = "this field is not known; see /docs for the fields there are"
+    elif error["type"] in {"list_type", "dict_type", "model_type"} or "input" not in error:
+        pass
+    elif isinstance(error["input"], str | int | float | bool):
+        detail = f"{detail}, not {error['input']!r}"
+    return {"pointer": pointer, "detail": detail, "type": str(error["type"]), "suggestion": None}

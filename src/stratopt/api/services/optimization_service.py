@@ -15,10 +15,11 @@ from stratopt.api.services.planning import Plan, Planner, evaluations_of
 from stratopt.api.services.views import batch_view, result_view
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
+from stratopt.optimization.batch_report import BatchAnalysisReport
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import IdempotencyKey
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState
-from stratopt.optimization.result_aggregator import BatchAnalysisReport, ResultAggregator
+from stratopt.optimization.result_aggregator import ResultAggregator
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
 DEFAULT_DEADLINE_MINUTES = 240.0

@@ -37,6 +37,10 @@ class MarketLookup(Protocol):
         """Number of bars of the range."""
         ...
 
+    def listing(self) -> Sequence[Mapping[str, Any]]:
+        """Every stored series."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:

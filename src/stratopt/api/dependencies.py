@@ -1,0 +1,74 @@
+"""What endpoints need, out of the application's state."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.errors import StratoptError
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class JsonResponse(Response):
+    """JSON by orjson: NaN and infinity become null."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of a document."""
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _service(request: Request) -> OptimizationService:
+    return request.app.state.service
+
+
+Service = Annotated[OptimizationService, Depends(_service)]
+
+
+def _idempotency_key(idempotency_key: Annotated[str | None, Header()] = None) -> str | None:
+    """The key without its quotes."""
+    if idempotency_key is None:
+        return None
+    key = idempotency_key.strip()
+    key = key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise StratoptError(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces", code="invalid_idempotency_key"
+        )
+    return key
+
+
+Idempotency = Annotated[str | None, Depends(_idempotency_key)]
+
+
+def encode_cursor(created_at: float, batch_id: str) -> str:
+    """An opaque position in a list of batches."""
+    return base64.urlsafe_b64encode(orjson.dumps([created_at, batch_id])).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> tuple[float, str] | None:
+    """The position, or StratoptError ``invalid_cursor``."""
+    if cursor is None:
+        return None
+    try:
+        created_at, batch_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return float(created_at), str(batch_id)
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise StratoptError(
+            f"{cursor!r} is not a cursor of this server; start without one", code="invalid_cursor"
+        ) from error
+
+
+def wait_seconds(prefer: str | None) -> float:
+    """Seconds of ``Prefer: wait=N``, at most 60; 0 without it."""
+    match = re.search(r"\bwait(?:=(\d{1,6}))?\b", prefer or "")
+    return 0.0 if not match else min(60.0, float(match[1] or 60))

@@ -1,0 +1,62 @@
+"""What can be asked for: strategies, symbols, objectives, algorithms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from stratopt.api.dependencies import JsonResponse, Service
+from stratopt.optimization.exceptions import BatchOptimizationError
+from stratopt.optimization.objectives import OBJECTIVES
+from stratopt.search.sampler import ALGORITHMS
+from stratopt.search.serializer import ParameterSpaceSerializer
+from stratopt.strategies.base import Strategy
+
+router = APIRouter(prefix="/api/v1", tags=["catalogues"])
+
+
+def strategy_view(strategy: Strategy) -> dict[str, Any]:
+    """A strategy for clients: what it believes, its search space and its defaults."""
+    return {
+        "name": strategy.name,
+        "category": strategy.category.value,
+        "doc": strategy.doc,
+        "source": strategy.source,
+        "needs_volume": strategy.needs_volume,
+        "defaults": strategy.space.defaults(),
+        "parameter_space": ParameterSpaceSerializer().to_json(strategy.space),
+        "default_warmup_bars": strategy.warmup(strategy.space.defaults()),
+    }
+
+
+@router.get("/strategies", summary="Strategies")
+def list_strategies(request: Request) -> Response:
+    """All strategies of the catalogue and of the operator; `problems` lists own strategies that could not be loaded."""
+    strategies = request.app.state.strategies
+    problems = [{"code": p.code, "detail": p.message} for p in strategies.problems]
+    return JsonResponse({"data": [strategy_view(s) for s in strategies], "problems": problems})
+
+
+@router.get("/strategies/{name}", summary="One strategy")
+def get_strategy(name: str, request: Request) -> Response:
+    """Documentation, defaults and search space."""
+    strategies = request.app.state.strategies
+    if name not in strategies:
+        raise BatchOptimizationError(
+            f"there is no strategy {name!r}; GET /api/v1/strategies lists them", code="not_found", strategy=name
+        )
+    return JsonResponse(strategy_view(strategies.get(name)))
+
+
+@router.get("/symbols", summary="Market data")
+def list_symbols(service: Service) -> Response:
+    """Every stored series; longer timeframes that are multiples are made on demand."""
+    return JsonResponse({"data": service.planner.market.listing()})
+
+
+@router.get("/objectives", summary="Objectives and algorithms")
+def list_objectives() -> Response:
+    """What a search may maximise, and the engines."""
+    return JsonResponse({"objectives": list(OBJECTIVES), "algorithms": list(ALGORITHMS)})

@@ -1,0 +1,73 @@
+"""Streams: server-sent events of a batch, results as newline-delimited JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+
+from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.optimization.jobs import Batch
+
+PROGRESS_SECONDS = 0.25
+PING_SECONDS = 15.0
+NDJSON = "application/x-ndjson"
+EVENT_STREAM = "text/event-stream"
+
+
+def sse(kind: str, data: Mapping[str, Any], seq: int | None = None) -> bytes:
+    """One server-sent event; only events that can be resumed from carry an id."""
+    head = f"event: {kind}\n" + (f"id: {seq}\n" if seq is not None else "")
+    return head.encode() + b"data: " + orjson.dumps(data) + b"\n\n"
+
+
+async def batch_events(
+    service: OptimizationService, batch: Batch, after_seq: int, *, is_draining: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """A snapshot, then everything that ended after ``after_seq``, with progress in between, until the batch has ended.
+
+    A cursor over the store: nothing is kept per reader, and a reader that comes back continues where it was.
+    """
+    yield b"retry: 2000\n\n"
+    yield sse("snapshot", await run_in_threadpool(service.view, batch))
+    seq, seen_revision, last_sent = after_seq, -1, time.monotonic()
+    while True:
+        if is_draining():
+            yield sse(
+                "shutdown", {"batch_id": batch.batch_id, "reason": "the server is shutting down; reconnect to go on"}
+            )
+            return
+        revision = service.manager.revision(batch.batch_id)
+        if revision != seen_revision:
+            seen_revision = revision
+            for event in await run_in_threadpool(service.manager.store.events, batch.batch_id, after_seq=seq):
+                seq = event.seq
+                yield sse(event.kind, event.data, event.seq)
+                if event.kind == "batch.ended":
+                    return
+            view = await run_in_threadpool(lambda: service.view(service.batch(batch.batch_id)))
+            yield sse("progress", {name: view[name] for name in ("batch_id", "status", "counts", "progress")})
+            last_sent = time.monotonic()
+        elif time.monotonic() - last_sent > PING_SECONDS:
+            last_sent = time.monotonic()
+            yield b": ping\n\n"
+        await asyncio.sleep(PROGRESS_SECONDS)
+
+
+def ndjson(meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: str, complete: bool) -> Iterator[bytes]:
+    """``meta``, one line a row, and an ``end`` line that tells a finished stream from a cut one."""
+    yield orjson.dumps({"type": "meta", **meta}) + b"\n"
+    count, block = 0, []
+    for row in rows:
+        count += 1
+        block.append(orjson.dumps({"type": kind, **row}, default=str))
+        if len(block) == 500:
+            yield b"\n".join(block) + b"\n"
+            block = []
+    if block:
+        yield b"\n".join(block) + b"\n"
+    yield orjson.dumps({"type": "end", "count": count, "complete": complete}) + b"\n"
