@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from stratopt.kernels.arrays import AnyArray, BoolArray1D, Int64Array1D
+from stratopt.kernels.arrays import AnyArray, BoolArray1D, Float64Array2D, Int64Array1D
 from stratopt.market.gaps import find_gaps
 from stratopt.market.raw_series import RawSeries
 from stratopt.market.resample import bin_end_ms
@@ -102,7 +103,7 @@ def _warnings(raw: RawSeries, jump_sigma: float, now_ms: int | None) -> Iterator
     yield _partial_last(raw, now_ms)
 
 
-def _finding(code: str, severity: Severity, stamps: Int64Array1D, rows: AnyArray, message: str) -> Finding:
+def _finding(code: str, severity: Severity, stamps: Int64Array1D, rows: Any, message: str) -> Finding:
     examples = tuple(iso(int(stamp)) for stamp in stamps[rows][:_EXAMPLES])
     return Finding(code=code, severity=severity, count=int(np.count_nonzero(rows)), message=message, examples=examples)
 
@@ -133,21 +134,36 @@ def _longest_run(rows: AnyArray) -> int:
 
 def _repeated(raw: RawSeries) -> BoolArray1D:
     """Bars that belong to a run of at least three which occurred before, values and all; flat bars do not count."""
-    n = len(raw)
-    bars = np.ascontiguousarray(raw.columns.T).view([("", np.float64)] * 5).ravel()
-    kinds = np.unique(bars, return_inverse=True)[1]
-    flat = raw.columns[1] == raw.columns[2]
-    marked = np.zeros(n, dtype=np.bool_)
-    if n < 2 * _REPEATED_RUN:
+    marked = np.zeros(len(raw), dtype=np.bool_)
+    if len(raw) <= _REPEATED_RUN:
         return marked
-    windows = np.lib.stride_tricks.sliding_window_view(kinds, _REPEATED_RUN)
-    usable = ~np.lib.stride_tricks.sliding_window_view(flat, _REPEATED_RUN).any(axis=1)
-    labels = np.unique(windows, axis=0, return_inverse=True)[1].ravel()
-    first = np.full(labels.max() + 1, n)
-    np.minimum.at(first, labels, np.arange(labels.size))
-    for start in np.flatnonzero(usable & (first[labels] < np.arange(labels.size))):
-        marked[start : start + _REPEATED_RUN] = True
+    starts = np.arange(len(raw) - _REPEATED_RUN + 1)
+    key = _fingerprint(raw.columns, _REPEATED_RUN)
+    _, first, label = np.unique(key, return_index=True, return_inverse=True)
+    earlier = first[label]
+    flat = raw.columns[1] == raw.columns[2]
+    candidates = starts[earlier < starts]
+    for offset in range(_REPEATED_RUN):  # equal fingerprints are only likely to be equal bars
+        one, other = candidates + offset, earlier[candidates] + offset
+        candidates = candidates[(raw.columns[:, one] == raw.columns[:, other]).all(axis=0) & ~flat[one]]
+    for offset in range(_REPEATED_RUN):
+        marked[candidates + offset] = True
     return marked
+
+
+def _fingerprint(columns: Float64Array2D, length: int) -> AnyArray:
+    """A 64-bit number for each run of ``length`` bars; equal runs have equal numbers."""
+    odd = np.random.Generator(np.random.PCG64(0)).integers(
+        1, 2**63, (length, len(columns)), dtype=np.uint64
+    ) | np.uint64(1)
+    bits = np.ascontiguousarray(columns).view(np.uint64)
+    bits = bits ^ (bits >> np.uint64(29))  # prices end in zero bits, which a product alone would keep
+    count = columns.shape[1] - length + 1
+    key = np.zeros(count, dtype=np.uint64)
+    for offset in range(length):
+        for row in range(len(columns)):
+            key += bits[row, offset : offset + count] * odd[offset, row]
+    return key
 
 
 def _near_split(ratio: AnyArray) -> AnyArray:

@@ -71,8 +71,9 @@ def _missing_sessions(open_time: Int64Array1D, calendar: Calendar) -> Int64Array
 
 def _missing_hours(open_time: Int64Array1D, step: int, steps: Int64Array1D, calendar: Calendar) -> Int64Array1D:
     """Trading stamps of the grid strictly between neighbouring bars, (n - 1,)."""
-    missing = np.zeros(len(open_time) - 1, dtype=np.int64)
-    for at in np.flatnonzero(steps > 0):
-        grid = np.arange(open_time[at] + step, open_time[at + 1], step, dtype=np.int64)
-        missing[at] = np.count_nonzero(is_trading_time(grid, calendar))
-    return missing
+    at = np.flatnonzero(steps > 0)
+    counts = steps[at]
+    owner = np.repeat(at, counts)
+    place = np.arange(owner.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    trading = is_trading_time(open_time[owner] + step * (place + 1), calendar)
+    return np.bincount(owner[trading], minlength=len(open_time) - 1)

@@ -13,23 +13,28 @@ from stratopt.kernels.arrays import Int64Array1D
 
 # Upper limits of a count since 1970 read as s, ms, us; above them ns. A count of seconds reaches 1e11 in the year 5138,
 # a count of milliseconds passed it in 1973: millisecond stamps before March 1973 must come as dates.
-_UNIT_LIMITS = ((1e11, 1_000, 1), (1e14, 1, 1), (1e17, 1, 1_000), (np.inf, 1, 1_000_000))
+_UNIT_LIMITS = np.array([1e11, 1e14, 1e17])
+_FACTORS, _DIVISORS = np.array([1000, 1, 1, 1]), np.array([1, 1, 1_000, 1_000_000])
 
 Stamp = str | int | dt.date | dt.datetime | pd.Timestamp | np.datetime64
 
 
-def epoch_to_ms(counts: Any) -> Int64Array1D:
-    """Whole seconds, milli-, micro- or nanoseconds since 1970 (told apart by the largest one) as milliseconds."""
+def epoch_to_ms(counts: Any, *, each: bool = False) -> Int64Array1D:
+    """Whole seconds, milli-, micro- or nanoseconds since 1970 as milliseconds.
+
+    The unit is told by the size of the largest count, or of each count for itself.
+    """
     values = np.asarray(counts)
     if not values.size:
         return values.astype(np.int64)
-    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+    sizes = np.abs(values.astype(np.float64))
+    if not np.isfinite(sizes).all():
         raise ValueError("a stamp is missing")
-    largest = float(np.abs(values.astype(np.float64)).max())
-    factor, divisor = next((f, d) for limit, f, d in _UNIT_LIMITS if largest < limit)
+    sizes = sizes if each else np.full(sizes.shape, sizes.max())
+    unit = np.searchsorted(_UNIT_LIMITS, sizes, side="right")
     if np.issubdtype(values.dtype, np.floating):
-        return np.floor(values * factor / divisor).astype(np.int64)
-    return values.astype(np.int64) * factor // divisor
+        return np.floor(values * _FACTORS[unit] / _DIVISORS[unit]).astype(np.int64)
+    return values.astype(np.int64) * _FACTORS[unit] // _DIVISORS[unit]
 
 
 def stamps_to_ms(stamps: Any, *, what: str = "stamps") -> Int64Array1D:
