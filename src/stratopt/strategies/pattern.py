@@ -19,7 +19,7 @@ from stratopt.kernels.arrays import (
     Int8Array1D,
 )
 from stratopt.kernels.bands import atr
-from stratopt.kernels.jit import jit
+from stratopt.kernels.jit import jit, jit_bare
 from stratopt.kernels.rolling import scaled
 from stratopt.kernels.swings import SPACING_BARS, previous_session_range, session_numbers, swing_highs, swing_lows
 from stratopt.search.parameter_space import ParameterSpace
@@ -235,54 +235,41 @@ DOUBLE_TOP_BOTTOM = Strategy(
 )
 
 
-@jit
-def _level_break_side(
-    high: Float64Array1D, low: Float64Array1D, close: Float64Array1D, width: Float64Array1D, params: Float64Array1D
-) -> Int8Array1D:
-    wing = int(params[0])
-    needed = int(params[1])
-    tops = swing_highs(high, wing)
-    bottoms = swing_lows(low, wing)
-    out = np.zeros(close.size, np.int8)
-    prices = np.full(REMEMBERED_SWINGS, np.nan)
-    seen = 0
-    broken = np.nan
-    position = 0
-    for i in range(1, close.size):
-        if position == 1:
-            if close[i] < broken:
-                position = 0
-        elif close[i] > close[i - 1]:
-            tolerance = params[2] * width[i]
-            for level in prices:
-                if close[i - 1] <= level and close[i] > level:
-                    touches = 0
-                    for price in prices:
-                        if abs(price - level) <= tolerance:
-                            touches += 1
-                    if touches >= needed and not broken >= level:
-                        position = 1
-                        broken = level
-        if position == 0:
-            broken = np.nan
-        for price in (tops[i], bottoms[i]):
-            if not np.isnan(price):
-                prices[seen % REMEMBERED_SWINGS] = price
-                seen += 1
-        out[i] = position
-    return out
+@jit_bare
+def _touches(prices: Float64Array1D, level: float, tolerance: float) -> int:
+    count = 0
+    for price in prices:
+        if abs(price - level) <= tolerance:
+            count += 1
+    return count
 
 
 def _support_resistance(matrix: Float64Array2D, params: Float64Array1D, out: Int8Array1D) -> None:
-    high, low, close = matrix[HIGH], matrix[LOW], matrix[CLOSE]
-    width = atr(high, low, close, SWING_ATR_PERIOD)
-    long_side = np.zeros(out.size, np.int8)
-    short_side = np.zeros(out.size, np.int8)
-    if params[3] != SHORT_ONLY:
-        long_side = _level_break_side(scaled(high, 1.0), scaled(low, 1.0), scaled(close, 1.0), width, params)
-    if params[3] != LONG_ONLY:
-        short_side = _level_break_side(scaled(low, -1.0), scaled(high, -1.0), scaled(close, -1.0), width, params)
-    merge_sides(long_side, short_side, params[3], out)
+    close = matrix[CLOSE]
+    wing = int(params[0])
+    width = atr(matrix[HIGH], matrix[LOW], close, SWING_ATR_PERIOD)
+    tops = swing_highs(matrix[HIGH], wing)
+    bottoms = swing_lows(matrix[LOW], wing)
+    prices = np.full(REMEMBERED_SWINGS, np.nan)
+    seen = 0
+    position = 0
+    out[:1] = 0
+    for i in range(1, out.size):
+        up = down = False
+        bottom = min(close[i - 1], close[i])
+        top = max(close[i - 1], close[i])
+        for k in range(min(seen, REMEMBERED_SWINGS)):
+            if bottom <= prices[k] <= top and _touches(prices, prices[k], params[2] * width[i]) >= params[1]:
+                up = up or (close[i - 1] <= prices[k] and close[i] > prices[k])
+                down = down or (close[i - 1] >= prices[k] and close[i] < prices[k])
+        position = next_position(position, up, down, down, up, params[3])
+        out[i] = position
+        if not np.isnan(tops[i]):
+            prices[seen % REMEMBERED_SWINGS] = tops[i]
+            seen += 1
+        if not np.isnan(bottoms[i]):
+            prices[seen % REMEMBERED_SWINGS] = bottoms[i]
+            seen += 1
 
 
 SUPPORT_RESISTANCE = Strategy(
@@ -290,8 +277,8 @@ SUPPORT_RESISTANCE = Strategy(
     category=Category.PATTERN,
     doc=(
         "Believes that a price level which turned the market several times matters when it breaks. A level is one of the last 20 "
-        "confirmed swing points with at least min_touches of them within tolerance_atr ATR; it buys when the close crosses above the "
-        "highest such level and sells when it closes below that level; short mirrored."
+        "confirmed swing points with at least min_touches of them within tolerance_atr ATR; it buys when the close crosses above one "
+        "and sells when it crosses below one; short the other way round."
     ),
     source="Murphy (1999)",
     space=ParameterSpace(
