@@ -260,8 +260,10 @@ def _support_resistance(matrix: Float64Array2D, params: Float64Array1D, out: Int
         top = max(close[i - 1], close[i])
         for k in range(min(seen, REMEMBERED_SWINGS)):
             if bottom <= prices[k] <= top and _touches(prices, prices[k], params[2] * width[i]) >= params[1]:
-                up = up or (close[i - 1] <= prices[k] and close[i] > prices[k])
-                down = down or (close[i - 1] >= prices[k] and close[i] < prices[k])
+                up = close[i - 1] <= prices[k] and close[i] > prices[k]
+                down = close[i - 1] >= prices[k] and close[i] < prices[k]
+                if up or down:
+                    break
         position = next_position(position, up, down, down, up, params[3])
         out[i] = position
         if not np.isnan(tops[i]):
