@@ -35,7 +35,8 @@ def warnings(raw: RawSeries, jump_sigma: float, now_ms: int | None) -> list[Find
     clean = clean.take(np.isfinite(clean.columns).all(axis=0) & (clean.columns[:4] > 0).all(axis=0))
     if not len(clean):
         return []
-    return [finding for finding in _warnings(clean, jump_sigma, now_ms) if finding.count]
+    found = [_gap_finding(raw.take(unique)), *_warnings(clean, jump_sigma, now_ms)]
+    return [finding for finding in found if finding.count]
 
 
 def _errors(raw: RawSeries) -> Iterator[Finding]:
@@ -69,7 +70,6 @@ def _errors(raw: RawSeries) -> Iterator[Finding]:
 
 def _warnings(raw: RawSeries, jump_sigma: float, now_ms: int | None) -> Iterator[Finding]:
     stamps, (open_, high, low, close, volume) = raw.open_time, raw.columns
-    yield _gap_finding(raw)
     if raw.timeframe.seconds < DAY:
         off = stamps % (raw.timeframe.seconds * 1000) != np.median(stamps % (raw.timeframe.seconds * 1000))
         yield _finding("off_grid", "warning", stamps, off, f"stamps lie off the {raw.timeframe} grid of the others")
