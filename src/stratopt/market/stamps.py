@@ -85,26 +85,29 @@ def moment_to_ms(moment: Stamp | None, *, field: str) -> int | None:
     """One moment given by a user (ISO text, date, datetime, epoch number) as UTC milliseconds; None stays None."""
     if moment is None:
         return None
-    if isinstance(moment, bool):
-        raise MarketDataError(f"{field}: {moment!r} is not a moment", code="invalid_stamps", field=field)
-    if isinstance(moment, int | np.integer):
-        return int(epoch_to_ms([int(moment)])[0])
     try:
-        stamp = (
-            pd.Timestamp(moment)
-            if not isinstance(moment, str)
-            else pd.Timestamp(dt.datetime.fromisoformat(moment.strip()))
-        )
+        stamp = _timestamp(moment)
     except (TypeError, ValueError, OverflowError) as error:
         raise MarketDataError(
             f"{field}: {str(moment)[:40]!r} is not a moment; write ISO 8601, for example 2019-01-31 or 2019-01-31T12:00:00Z",
             code="invalid_stamps",
             field=field,
         ) from error
-    if pd.isna(stamp):
-        raise MarketDataError(f"{field}: the moment is missing (NaT)", code="invalid_stamps", field=field)
     utc = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
     return int(utc.as_unit("ms").asm8.astype(np.int64))
+
+
+def _timestamp(moment: Stamp) -> pd.Timestamp:
+    if isinstance(moment, bool | float):
+        raise TypeError("neither a truth value nor a fraction is a moment")
+    if isinstance(moment, str):
+        return pd.Timestamp(dt.datetime.fromisoformat(moment.strip()))
+    if isinstance(moment, int | np.integer):
+        return pd.Timestamp(int(epoch_to_ms([int(moment)])[0]), unit="ms")
+    stamp = pd.Timestamp(moment)
+    if pd.isna(stamp):
+        raise ValueError("the moment is missing")
+    return stamp
 
 
 def iso(ms: int) -> str:

@@ -82,6 +82,12 @@ def test_a_timeframe_that_is_not_stored_is_resampled_and_says_so():
         (("SPX", "1d", "2015-01-02", "2015-01-01"), "invalid_range", "not after start"),
         (("SPX", "1d", "last year"), "invalid_stamps", "start: 'last year'"),
         (("SPX", "1d", None, "2015-13-01"), "invalid_stamps", "end: '2015-13-01'"),
+        (("SPX", "1d", 1.5), "invalid_stamps", "start: '1.5'"),
+        (("SPX", "1d", True), "invalid_stamps", "start: 'True'"),
+        (("SPX", "1d", 10**30), "invalid_stamps", "start: '1000"),
+        (("SPX", "1d", pd.NaT), "invalid_stamps", "start: 'NaT'"),
+        (("SPX", "1d", ["2015"]), "invalid_stamps", "is not a moment"),
+        (("SPX", "1d", "9999-12-31"), "empty_range", "from 9999-12-31 to the end"),
     ],
 )
 def test_requests_that_cannot_be_served_name_the_way_out(arguments, code, message):
