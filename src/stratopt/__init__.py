@@ -1,1 +1,65 @@
-"""stratopt."""
+"""stratopt: optimise many trading strategies in one request and learn which results are real.
+
+Names are resolved on first use, so that importing the client loads no server and ``import stratopt`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stratopt._version import __version__
+
+_HOME = {
+    "Bars": "stratopt.market.bars",
+    "BatchHandle": "stratopt.client.client",
+    "Choice": "stratopt.search.parameters",
+    "Client": "stratopt.client.client",
+    "Costs": "stratopt.backtest.costs",
+    "Execution": "stratopt.backtest.execution",
+    "Fixed": "stratopt.search.parameters",
+    "FloatRange": "stratopt.search.parameters",
+    "IntRange": "stratopt.search.parameters",
+    "ParameterSpace": "stratopt.search.parameter_space",
+    "StratoptError": "stratopt.errors",
+    "backtest": "stratopt.backtest.engine",
+    "backtest_signals": "stratopt.backtest.engine",
+    "list_strategies": "stratopt.strategies.catalogue",
+    "load_bars": "stratopt.market.catalogue",
+    "optimize": "stratopt.bootstrap",
+    "optimize_batch": "stratopt.bootstrap",
+    "strategy": "stratopt.strategies.own",
+}
+__all__ = ["__version__", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+
+if TYPE_CHECKING:
+    from stratopt.backtest.costs import Costs as Costs
+    from stratopt.backtest.engine import backtest as backtest
+    from stratopt.backtest.engine import backtest_signals as backtest_signals
+    from stratopt.backtest.execution import Execution as Execution
+    from stratopt.bootstrap import optimize as optimize
+    from stratopt.bootstrap import optimize_batch as optimize_batch
+    from stratopt.client.client import BatchHandle as BatchHandle
+    from stratopt.client.client import Client as Client
+    from stratopt.errors import StratoptError as StratoptError
+    from stratopt.market.bars import Bars as Bars
+    from stratopt.market.catalogue import load_bars as load_bars
+    from stratopt.search.parameter_space import ParameterSpace as ParameterSpace
+    from stratopt.search.parameters import Choice as Choice
+    from stratopt.search.parameters import Fixed as Fixed
+    from stratopt.search.parameters import FloatRange as FloatRange
+    from stratopt.search.parameters import IntRange as IntRange
+    from stratopt.strategies.catalogue import list_strategies as list_strategies
+    from stratopt.strategies.own import strategy as strategy
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'stratopt' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

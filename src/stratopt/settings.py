@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     strategy_folder: Path | None = Field(default=None, description="Folder with the operator's own strategies (*.py).")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="Worker processes.")
     worker_memory_limit_megabytes: int | None = Field(
-        None, ge=256, description="Memory of one worker; none by default."
+        default=None, ge=256, description="Memory of one worker; none by default."
     )
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_jobs: int = Field(default=10_000, ge=1, description="Jobs of one batch.")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratopt.backtest.costs import Costs
-from stratopt.backtest.engine import strategy_target
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.scorer import Score, Scorer
 from stratopt.kernels.arrays import Int8Array1D
@@ -36,7 +35,7 @@ class TrialEvaluator:
 
     def target(self, params: Params) -> Int8Array1D:
         """Target position of every bar, int8 (n,)."""
-        return strategy_target(self.bars, self.strategy, params, self.execution.direction or Direction.LONG_ONLY)
+        return self.strategy.target(self.bars, params, self.execution.direction or Direction.LONG_ONLY)
 
     def window(self, start: int, stop: int) -> WindowEvaluator:
         """The objective on the bars [start, stop)."""

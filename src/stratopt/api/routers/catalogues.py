@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -11,24 +9,9 @@ from stratopt.api.dependencies import JsonResponse, Service
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.objectives import OBJECTIVES
 from stratopt.search.sampler import ALGORITHMS
-from stratopt.search.serializer import ParameterSpaceSerializer
-from stratopt.strategies.base import Strategy
+from stratopt.strategies.description import describe
 
 router = APIRouter(prefix="/api/v1", tags=["catalogues"])
-
-
-def strategy_view(strategy: Strategy) -> dict[str, Any]:
-    """A strategy for clients: what it believes, its search space and its defaults."""
-    return {
-        "name": strategy.name,
-        "category": strategy.category.value,
-        "doc": strategy.doc,
-        "source": strategy.source,
-        "needs_volume": strategy.needs_volume,
-        "defaults": strategy.space.defaults(),
-        "parameter_space": ParameterSpaceSerializer().to_json(strategy.space),
-        "default_warmup_bars": strategy.warmup(strategy.space.defaults()),
-    }
 
 
 @router.get("/strategies", summary="Strategies")
@@ -36,7 +19,7 @@ def list_strategies(request: Request) -> Response:
     """All strategies of the catalogue and of the operator; `problems` lists own strategies that could not be loaded."""
     strategies = request.app.state.strategies
     problems = [{"code": p.code, "detail": p.message} for p in strategies.problems]
-    return JsonResponse({"data": [strategy_view(s) for s in strategies], "problems": problems})
+    return JsonResponse({"data": [describe(s) for s in strategies], "problems": problems})
 
 
 @router.get("/strategies/{name}", summary="One strategy")
@@ -47,7 +30,7 @@ def get_strategy(name: str, request: Request) -> Response:
         raise BatchOptimizationError(
             f"there is no strategy {name!r}; GET /api/v1/strategies lists them", code="not_found", strategy=name
         )
-    return JsonResponse(strategy_view(strategies.get(name)))
+    return JsonResponse(describe(strategies.get(name)))
 
 
 @router.get("/symbols", summary="Market data")

@@ -1,0 +1,175 @@
+"""``stratopt batch``: batches on a server."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from stratopt.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, fail, print_json, say, stdout, table
+
+app = typer.Typer(help="Submit, follow and read batches on a server.", no_args_is_help=True)
+Server = Annotated[str, typer.Option("--server", envvar="STRATOPT_SERVER", help="Address of the server.")]
+ApiKey = Annotated[
+    str | None, typer.Option("--api-key-file", envvar="STRATOPT_API_KEY_FILE", help="File that holds the API key.")
+]
+BatchId = Annotated[str, typer.Argument(help="bat_...")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+FailOn = Annotated[str, typer.Option("--fail-on", help="Exit with 7 when any, all or never strategies failed.")]
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+
+
+def connect(server: str, key_file: str | None) -> Any:
+    """A client of the server."""
+    from stratopt.client.client import Client
+
+    return Client(server, api_key=Path(key_file).read_text().strip() if key_file else None)
+
+
+def read_request(path: Path) -> dict[str, Any]:
+    """A request out of a JSON or TOML file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (OSError, ValueError) as error:
+        fail(f"cannot read {path}: {error}", EXIT_INVALID)
+
+
+@app.command()
+def submit(
+    request: Annotated[Path, typer.Argument(help="JSON or TOML file with the body of POST /api/v1/optimize/batch.")],
+    server: Server = DEFAULT_SERVER,
+    api_key_file: ApiKey = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end and print the ranking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, and say what it would do.")] = False,
+    as_json: AsJson = False,
+    fail_on: FailOn = "any",
+) -> None:
+    """Submit a batch. Example: stratopt batch submit job.json --watch."""
+    with connect(server, api_key_file) as client:
+        if dry_run:
+            print_json(client.estimate(read_request(request)))
+            return
+        batch = client.optimize_batch(read_request(request))
+        for warning in batch.status["warnings"]:
+            say(f"warning: {warning}", "yellow")
+        if watch:
+            _follow(batch, as_json, fail_on)
+        if as_json:
+            print_json(batch.status)
+        else:
+            stdout.print(batch.batch_id)
+            say(f"follow it with: stratopt batch watch {batch.batch_id}")
+
+
+@app.command()
+def watch(
+    batch_id: BatchId,
+    server: Server = DEFAULT_SERVER,
+    api_key_file: ApiKey = None,
+    as_json: AsJson = False,
+    fail_on: FailOn = "any",
+) -> None:
+    """Follow a batch to its end and print the ranking."""
+    with connect(server, api_key_file) as client:
+        _follow(client.batch(batch_id), as_json, fail_on)
+
+
+def _follow(batch: Any, as_json: bool, fail_on: str) -> None:
+    from stratopt.cli.watching import exit_code, show_ranking
+    from stratopt.cli.watching import watch as follow
+
+    if fail_on not in {"any", "all", "never"}:
+        fail(f"--fail-on is any, all or never, not {fail_on!r}", EXIT_USAGE)
+    try:
+        follow(batch)
+    except KeyboardInterrupt:
+        say(f"\nnot watching any more; the batch goes on. Return with: stratopt batch watch {batch.batch_id}", "yellow")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    report = show_ranking(batch, as_json=as_json)
+    raise typer.Exit(exit_code(report, fail_on))
+
+
+@app.command()
+def results(
+    batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None, as_json: AsJson = False
+) -> None:
+    """Print the ranking so far, or every result as JSON."""
+    from stratopt.cli.watching import show_ranking
+
+    with connect(server, api_key_file) as client:
+        batch = client.batch(batch_id)
+        if as_json:
+            print_json(list(batch.results()))
+        else:
+            show_ranking(batch)
+
+
+@app.command()
+def report(
+    batch_id: BatchId,
+    format: Annotated[str, typer.Option("--format", "-f", help="html, csv, json, md or txt.")] = "html",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
+    allow_partial: Annotated[bool, typer.Option(help="Also before the batch has ended.")] = False,
+    server: Server = DEFAULT_SERVER,
+    api_key_file: ApiKey = None,
+) -> None:
+    """Read the report of a batch."""
+    with connect(server, api_key_file) as client:
+        text = client.batch(batch_id).report(format, output, allow_partial=allow_partial)
+    if output:
+        say(f"wrote {output}")
+    else:
+        stdout.out(text, highlight=False)
+
+
+@app.command()
+def cancel(batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None) -> None:
+    """End a batch; finished results stay."""
+    with connect(server, api_key_file) as client:
+        stdout.print(client.batch(batch_id).cancel().status["status"])
+
+
+@app.command("list")
+def list_batches(
+    server: Server = DEFAULT_SERVER,
+    api_key_file: ApiKey = None,
+    status: Annotated[str | None, typer.Option(help="Only batches in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List batches, newest first."""
+    with connect(server, api_key_file) as client:
+        rows = list(client.batches(max_items=limit, status=status))
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        say("no batches")
+        return
+    shown = [
+        {
+            "batch_id": r["batch_id"],
+            "status": r["status"],
+            "done": f"{r['counts']['succeeded']}/{r['counts']['total']}",
+            "created_at": r["created_at"],
+            "label": Text(r["label"] or "").plain,
+        }
+        for r in rows
+    ]
+    stdout.print(
+        table(
+            [
+                ("batch_id", "Batch"),
+                ("status", "Status"),
+                ("done", "Succeeded"),
+                ("created_at", "Submitted"),
+                ("label", "Label"),
+            ],
+            shown,
+        )
+    )

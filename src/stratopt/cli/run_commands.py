@@ -1,0 +1,177 @@
+"""Commands that work in this process: demo, optimize, backtest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from stratopt.cli.output import EXIT_USAGE, fail, print_json, say, stderr, stdout, table
+
+Symbol = Annotated[
+    str, typer.Option("--symbol", "-s", help="Series, for example BTC, AAPL, EURUSD (see `stratopt data list`).")
+]
+TimeframeText = Annotated[str, typer.Option("--timeframe", "-t", help="Length of a bar: 1h, 4h, 1d, ...")]
+Start = Annotated[str | None, typer.Option("--start", help="First bar, inclusive, for example 2018-01-01.")]
+End = Annotated[str | None, typer.Option("--end", help="End, exclusive.")]
+Parameters = Annotated[list[str] | None, typer.Option("--param", "-p", help="name=value; may be repeated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+FeeBps = Annotated[float, typer.Option("--fee-bps", help="Fee a side, hundredths of a per cent.")]
+SlippageBps = Annotated[float, typer.Option("--slippage-bps", help="Adverse price move a side.")]
+
+HEADLINE = (
+    ("total_return", "Total return"),
+    ("cagr", "CAGR"),
+    ("sharpe_ratio", "Sharpe ratio, yearly"),
+    ("sortino_ratio", "Sortino ratio, yearly"),
+    ("max_drawdown", "Max drawdown"),
+    ("volatility", "Volatility, yearly"),
+    ("profit_factor", "Profit factor"),
+    ("win_rate", "Win rate"),
+    ("trade_count", "Closed trades"),
+    ("exposure", "Exposure"),
+)
+FRACTIONS = {"total_return", "cagr", "max_drawdown", "volatility", "win_rate", "exposure"}
+
+
+def parse_params(pairs: list[str] | None) -> dict[str, Any]:
+    """``name=value`` texts as parameters; numbers, true, false and null are read as JSON."""
+    params: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            fail(f"--param takes name=value, not {pair!r}", EXIT_USAGE)
+        try:
+            params[name] = json.loads(text)
+        except json.JSONDecodeError:
+            params[name] = text
+    return params
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("demo-output"),
+    evaluations: Annotated[int, typer.Option("--max-evals", min=5, help="Budget of each search.")] = 40,
+) -> None:
+    """Start a real server, optimise a batch over HTTP on bundled market data, show and write the report.
+
+    Everything runs on this machine: no account, no key, no download. One strategy is broken on purpose.
+    """
+    from stratopt.cli.demo import run_demo
+
+    run_demo(output, evaluations)
+
+
+def backtest(
+    strategy: Annotated[str, typer.Argument(help="Name of a strategy (see `stratopt strategies`).")],
+    symbol: Symbol = "BTC",
+    timeframe: TimeframeText = "1d",
+    start: Start = None,
+    end: End = None,
+    param: Parameters = None,
+    fee_bps: FeeBps = 10.0,
+    slippage_bps: SlippageBps = 5.0,
+    direction: Annotated[str, typer.Option(help="long_only, short_only or long_short.")] = "long_only",
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write the picture to this SVG file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate one strategy with given parameters.
+
+    Example: stratopt backtest MovingAverageCrossover -s AAPL -p fast_period=20 -p slow_period=60 --plot equity.svg
+    """
+    from stratopt.backtest.costs import Costs
+    from stratopt.backtest.engine import backtest as run
+    from stratopt.backtest.execution import Execution
+    from stratopt.cli.local import local_catalogue, local_strategies
+
+    bars = local_catalogue().bars(symbol, timeframe, start, end)
+    found = local_strategies().get(strategy)
+    result = run(
+        bars,
+        found,
+        parse_params(param),
+        costs=Costs(fee_bps=fee_bps, slippage_bps=slippage_bps),
+        execution=Execution(direction=direction),
+    )
+    if plot:
+        result.plot().save(plot)
+        say(f"wrote {plot}")
+    if as_json:
+        print_json(result.to_dict())
+        return
+    stdout.print(
+        Text(
+            f"{strategy} on {bars.symbol} {bars.timeframe}, {len(bars)} bars, {result.index[0]:%Y-%m-%d} to {result.index[-1]:%Y-%m-%d}, after costs",
+            style="bold",
+        )
+    )
+    stdout.print(
+        table(
+            [("name", "Metric"), ("value", "Value")],
+            [{"name": label, "value": show(name, result.metrics[name])} for name, label in HEADLINE],
+        )
+    )
+
+
+def optimize(
+    strategy: Annotated[str, typer.Argument(help="Name of a strategy (see `stratopt strategies`).")],
+    symbol: Symbol = "BTC",
+    timeframe: TimeframeText = "1d",
+    start: Start = None,
+    end: End = None,
+    max_evals: Annotated[int, typer.Option(min=1, help="Budget of each search.")] = 100,
+    algorithm: Annotated[str, typer.Option(help="Search engine.")] = "tpe",
+    objective: Annotated[str, typer.Option(help="Metric that is maximised.")] = "sharpe_ratio",
+    walk_forward: Annotated[
+        bool, typer.Option("--walk-forward/--hold-out", help="Search again in every fold, or once.")
+    ] = True,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    fee_bps: FeeBps = 10.0,
+    slippage_bps: SlippageBps = 5.0,
+    as_json: AsJson = False,
+) -> None:
+    """Search the parameters of one strategy; test on bars the search never saw.
+
+    Example: stratopt optimize RSI -s BTC --start 2016-01-01 --max-evals 200
+    """
+    from stratopt.bootstrap import optimize as run
+
+    request = {
+        "strategy_name": strategy,
+        "asset": symbol,
+        "timeframe": timeframe,
+        "start_date": start,
+        "end_date": end,
+        "seed": seed,
+        "costs": {"fee_bps": fee_bps, "slippage_bps": slippage_bps},
+        "optimization_config": {
+            "max_evals": max_evals,
+            "algorithm": algorithm,
+            "objective": objective,
+            "cross_validation": walk_forward,
+        },
+    }
+    with stderr.status(f"optimising {strategy} on {symbol} {timeframe}"):
+        result = run(request)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    stdout.print(Text(repr(result), style="bold"))
+    rows = [
+        {"name": label, "oos": show(name, result.out_of_sample[name]), "is": show(name, result.in_sample[name])}
+        for name, label in HEADLINE
+    ]
+    stdout.print(table([("name", "Metric"), ("oos", "Out of sample"), ("is", "In sample")], rows))
+    effort = result.to_dict()["search"]
+    say(f"{effort['evaluations']} parameter sets tried in {effort['searches']} searches by {effort['algorithm']}")
+
+
+def show(name: str, value: float | None) -> str:
+    """A metric for people."""
+    if value is None:
+        return "n/a"
+    if name in FRACTIONS:
+        return f"{value:.1%}"
+    return f"{value:.0f}" if name.endswith("count") else f"{value:.2f}"

@@ -1,0 +1,120 @@
+"""Running the server: in this process, or as a child for the demo."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx2
+
+from stratopt.cli.output import EXIT_INVALID, EXIT_UNEXPECTED, fail, say
+
+START_SECONDS = 60.0
+GRACEFUL_SECONDS = 10
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; open event streams get a ``shutdown`` event first."""
+    import uvicorn
+
+    from stratopt.bootstrap import make_server_app
+    from stratopt.settings import Settings
+
+    settings = Settings()
+    lock = _own_directory(settings.data_dir)
+    app = make_server_app(settings)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.draining = True
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level=settings.log_level.lower(),
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        access_log=False,
+    )
+    try:
+        Server(config).run()
+    finally:
+        lock.close()
+
+
+def _own_directory(directory: Path) -> Any:
+    """One server a data directory."""
+    import fcntl
+
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = (directory / "server.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(
+            f"another stratopt server uses {directory}",
+            EXIT_INVALID,
+            "stop it, or set STRATOPT_DATA_DIR to another directory",
+        )
+    return lock
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_server(data_dir: Path, *, strategy_folder: Path | None = None) -> Iterator[str]:
+    """A server of its own on a free loopback port; the value is its address."""
+    port = free_port()
+    environment = {**os.environ, "STRATOPT_DATA_DIR": str(data_dir), "STRATOPT_LOG_LEVEL": "WARNING"}
+    if strategy_folder:
+        environment["STRATOPT_STRATEGY_FOLDER"] = str(strategy_folder)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    log_path = data_dir / "server.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "stratopt.cli.main", "serve", "--port", str(port)],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait_until_ready(process, f"http://127.0.0.1:{port}", log_path)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(GRACEFUL_SECONDS + 5)
+        except subprocess.TimeoutExpired:
+            say("the server did not stop in time and is killed", "yellow")
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log_path: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            fail(
+                f"the server ended with exit code {process.returncode}:\n{log_path.read_text()[-2000:]}",
+                EXIT_UNEXPECTED,
+            )
+        with suppress(httpx2.TransportError):
+            if httpx2.get(f"{address}/readyz", timeout=2.0).status_code == 200:
+                return
+        time.sleep(0.05)
+    fail(f"the server was not ready after {START_SECONDS:g} s; its log is {log_path}", EXIT_UNEXPECTED)
