@@ -19,49 +19,55 @@ SHORT_WINDOW = 8
 
 
 @jit
-def sma(values: Float64Array1D, period: int, first: int) -> Float64Array1D:
-    """Simple moving average; first at ``first + period - 1``.
+def window_mean(values: Float64Array1D, start: int, stop: int) -> float:
+    """Mean of ``values[start:stop]``, taken of distances to the last value: equal values give that value without rounding."""
+    base = values[stop - 1]
+    total = 0.0
+    for i in range(start, stop):
+        total += values[i] - base
+    return base + total / (stop - start)
 
-    Short windows are summed afresh at each bar, so that a run of zeros (an oscillator on flat prices) averages to zero exactly.
-    """
+
+@jit
+def sma(values: Float64Array1D, period: int, first: int) -> Float64Array1D:
+    """Simple moving average; first at ``first + period - 1``. Equal prices average to that price without rounding."""
     n = values.size
     start = first + period - 1
     out = blank(n, start)
-    if period <= SHORT_WINDOW:
-        for i in range(start, n):
-            total = values[i]
-            for k in range(i - period + 1, i):
-                total += values[k]
-            out[i] = total / period
-        return out
+    base = 0.0
     total = 0.0
-    for i in range(first, min(start, n)):
-        total += values[i]
     for i in range(start, n):
-        total += values[i]
-        out[i] = total / period
-        total -= values[i - period + 1]
+        # Short windows are summed afresh at each bar, so that a run of zeros (an oscillator on flat prices) gives zero at once.
+        if period <= SHORT_WINDOW or (i - start) % RESYNC_BARS == 0:
+            base = values[i]
+            total = 0.0
+            for k in range(i - period + 1, i):
+                total += values[k] - base
+        else:
+            total += values[i] - values[i - period]
+        out[i] = base + total / period
+    return out
+
+
+@jit
+def _smoothed(values: Float64Array1D, period: int, first: int, weight: float) -> Float64Array1D:
+    n = values.size
+    start = first + period - 1
+    out = blank(n, start)
+    if start >= n:
+        return out
+    average = window_mean(values, first, start + 1)
+    out[start] = average
+    for i in range(start + 1, n):
+        average += (values[i] - average) * weight
+        out[i] = average
     return out
 
 
 @jit
 def ema(values: Float64Array1D, period: int, first: int) -> Float64Array1D:
     """Exponential moving average seeded by the mean of the first ``period`` values; first at ``first + period - 1``."""
-    n = values.size
-    start = first + period - 1
-    out = blank(n, start)
-    if start >= n:
-        return out
-    total = 0.0
-    for i in range(first, start + 1):
-        total += values[i]
-    average = total / period
-    weight = 2.0 / (period + 1)
-    out[start] = average
-    for i in range(start + 1, n):
-        average += (values[i] - average) * weight
-        out[i] = average
-    return out
+    return _smoothed(values, period, first, 2.0 / (period + 1))
 
 
 @jit
@@ -70,21 +76,7 @@ def wilder(values: Float64Array1D, period: int, first: int) -> Float64Array1D:
 
     The step multiplies by 1/period: dividing costs three times as much and differs by rounding only.
     """
-    n = values.size
-    start = first + period - 1
-    out = blank(n, start)
-    if start >= n:
-        return out
-    total = 0.0
-    for i in range(first, start + 1):
-        total += values[i]
-    average = total / period
-    weight = 1.0 / period
-    out[start] = average
-    for i in range(start + 1, n):
-        average += (values[i] - average) * weight
-        out[i] = average
-    return out
+    return _smoothed(values, period, first, 1.0 / period)
 
 
 @jit
@@ -94,19 +86,22 @@ def wma(values: Float64Array1D, period: int, first: int) -> Float64Array1D:
     start = first + period - 1
     out = blank(n, start)
     weights = period * (period + 1) / 2.0
+    base = 0.0
     weighted = 0.0
     total = 0.0
     for i in range(start, n):
         if (i - start) % RESYNC_BARS == 0:
+            base = values[i]
             weighted = 0.0
             total = 0.0
             for k in range(period):
-                weighted += values[i - period + 1 + k] * (k + 1)
-                total += values[i - period + 1 + k]
+                away = values[i - period + 1 + k] - base
+                weighted += away * (k + 1)
+                total += away
         else:
-            weighted += values[i] * period - total
+            weighted += (values[i] - base) * period - total
             total += values[i] - values[i - period]
-        out[i] = weighted / weights
+        out[i] = base + weighted / weights
     return out
 
 
