@@ -1,0 +1,57 @@
+# Plain venv and pip; uv is used where it is installed, because it is faster.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+SECONDS ?= 300
+SEED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long check fix bench docs serve lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+define install
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing stratopt into $(VENV) (once)"
+	@if [ -n "$(UV)" ]; then $(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock -e '$(1)'; \
+	 else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock -e '$(1)'; fi
+endef
+
+$(VENV)/.runtime: pyproject.toml requirements.lock
+	$(call install,.)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements.lock
+	$(call install,.[dev])
+	@touch $@ $(VENV)/.runtime
+
+demo: $(VENV)/.runtime  ## See everything at work: server, batch over HTTP, ranking, report
+	@$(BIN)/stratopt demo
+
+serve: $(VENV)/.runtime  ## Run the HTTP service on 127.0.0.1:8000
+	@$(BIN)/stratopt serve
+
+test: $(VENV)/.dev  ## Run all tests; the last line counts them
+	@$(BIN)/python tools/run_tests.py
+
+test-long: $(VENV)/.dev  ## Run the exhaustive tests too
+	@$(BIN)/python tools/run_tests.py --long
+
+check: $(VENV)/.dev  ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+fix: $(VENV)/.dev  ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.dev  ## Write the versions that are installed now as the lock file
+	@$(BIN)/python tools/write_lock.py
+
+clean:  ## Remove what was built
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache demo-output artifacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
