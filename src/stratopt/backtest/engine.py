@@ -14,11 +14,12 @@ from stratopt.backtest.scorer import Scorer, stop_atr
 from stratopt.backtest.targets import check_target
 from stratopt.backtest.window import evaluation_window
 from stratopt.kernels import engine_codes as k
-from stratopt.kernels.arrays import AnyArray, Int8Array1D
+from stratopt.kernels.arrays import AnyArray
 from stratopt.kernels.simulate import simulate
 from stratopt.market.bars import Bars
 from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.strategies.base import Direction, Strategy
+from stratopt.strategies.catalogue import get_strategy
 
 
 def backtest_signals(
@@ -98,21 +99,9 @@ def backtest(
     rest is as in ``backtest_signals``. StrategyError for an unknown name, ParameterSpaceError for a parameter out of its domain.
     """
     execution = execution or Execution()
-    found = _find(strategy)
-    target = strategy_target(bars, found, params, execution.direction or Direction.LONG_ONLY)
+    found = strategy if isinstance(strategy, Strategy) else get_strategy(strategy)
+    target = found.target(bars, params, execution.direction or Direction.LONG_ONLY)
     return backtest_signals(bars, target, costs=costs, execution=execution, start=start, stop=stop)
-
-
-def strategy_target(
-    bars: Bars, strategy: Strategy, params: Mapping[str, Any] | None, direction: str | Direction
-) -> Int8Array1D:
-    """The target of every bar, int8 (n,), that ``strategy`` gives for ``params``."""
-    complete = strategy.validate(params)
-    if not strategy.compiled:
-        return check_target(strategy.signal(bars, complete), len(bars))
-    target = np.zeros(len(bars), dtype=np.int8)
-    strategy.kernel(bars.matrix, strategy.encode(complete, direction), target)
-    return check_target(target, len(bars))
 
 
 def warm_up() -> None:
@@ -123,11 +112,3 @@ def warm_up() -> None:
     execution = Execution(stop_loss_atr=1.0, stop_atr_period=1)
     backtest_signals(bars, target, execution=execution)
     Scorer(bars, execution=execution, block_count=1).score(target)
-
-
-def _find(strategy: str | Strategy) -> Strategy:
-    if isinstance(strategy, Strategy):
-        return strategy
-    from stratopt.strategies.catalogue import get_strategy
-
-    return get_strategy(strategy)

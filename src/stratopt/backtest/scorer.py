@@ -14,8 +14,8 @@ from stratopt.backtest.window import evaluation_window
 from stratopt.errors import BacktestError
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D
+from stratopt.kernels.bands import atr
 from stratopt.kernels.scoring import SCORE_NAMES, score
-from stratopt.kernels.stops import average_true_range
 from stratopt.market.bars import Bars
 
 POSITIONS = {name: position for position, name in enumerate(SCORE_NAMES)}
@@ -115,7 +115,6 @@ class Scorer:
 
 def stop_atr(bars: Bars, execution: Execution) -> Float64Array1D:
     """The average true range that the stops need, float64 (n,), or an empty array when none is in ATR."""
-    atr = np.empty(len(bars) if execution.uses_atr else 0)
-    if execution.uses_atr:
-        average_true_range(bars.matrix, int(execution.stop_atr_period), atr)
-    return atr
+    if not execution.uses_atr:
+        return np.empty(0)
+    return atr(bars.high, bars.low, bars.close, int(execution.stop_atr_period))

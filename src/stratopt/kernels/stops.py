@@ -12,27 +12,6 @@ MILLISECONDS_PER_YEAR = 365.25 * 86_400_000.0
 
 
 @jit_bare
-def average_true_range(bars: Float64Array2D, period: int, out: Float64Array1D) -> None:
-    """Wilder's average true range with TA-Lib's seed: mean of the true ranges 1..period at bar ``period``, NaN before it.
-
-    ``bars`` float64 (6, n), ``out`` float64 (n,) in price units.
-    """
-    out[:] = math.nan
-    count = bars.shape[1]
-    total, average = 0.0, 0.0
-    for i in range(1, count):
-        previous = bars[CLOSE, i - 1]
-        true_range = max(bars[HIGH, i], previous) - min(bars[LOW, i], previous)
-        if i <= period:
-            total += true_range
-            average = total / period
-        else:
-            average = (average * (period - 1) + true_range) * (1.0 / period)
-        if i >= period:
-            out[i] = average
-
-
-@jit_bare
 def trailing_level(account: Float64Array1D) -> float:
     """Price of the trailing stop behind the extreme reached so far; NaN where it is off."""
     side = 1.0 if account[k.UNITS] > 0.0 else -1.0
