@@ -136,7 +136,7 @@ class Strategy:
         except Exception as error:
             where = _place(error, self.signal)
             raise StrategyError(
-                f"{self.name} raised {type(error).__name__}: {error}{where}",
+                f"{self.name} raised {type(error).__name__}: {str(error)[:500]}{where}",
                 strategy=self.name,
                 error=type(error).__name__,
                 params=dict(complete),

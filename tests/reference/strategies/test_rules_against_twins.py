@@ -226,10 +226,7 @@ def keltner_channel(bars: Bars, p: dict[str, Any]) -> Rule:
 
 def mtf_rsi(bars: Bars, p: dict[str, Any]) -> Rule:
     factor = p["factor"]
-    completed = bars.close[factor - 1 :: factor]
-    higher = pd.Series(np.nan, index=range(len(bars)))
-    higher.iloc[factor - 1 :: factor] = talib.RSI(completed, p["period"])
-    higher = higher.ffill()
+    higher = completed(talib.RSI(bars.close[factor - 1 :: factor], p["period"]), factor, len(bars))
     value = pd.Series(talib.RSI(bars.close, p["period"]))
     return (
         (higher > 50) & above(value, p["oversold"]),
@@ -237,6 +234,82 @@ def mtf_rsi(bars: Bars, p: dict[str, Any]) -> Rule:
         (higher < 50) & below(value, p["overbought"]),
         value < p["oversold"],
     )
+
+
+def moving_average_ribbon(bars: Bars, p: dict[str, Any]) -> Rule:
+    fast, middle, slow = (talib.EMA(bars.close, p[f"{n}_period"]) for n in ("fast", "middle", "slow"))
+    return (fast > middle) & (middle > slow), fast < middle, (fast < middle) & (middle < slow), fast > middle
+
+
+def moving_average_timing(bars: Bars, p: dict[str, Any]) -> Rule:
+    average = talib.SMA(bars.close, p["period"])
+    up, down = bars.close > average * (1 + p["band"]), bars.close < average * (1 - p["band"])
+    return up, down, down, up
+
+
+def kama(bars: Bars, p: dict[str, Any]) -> Rule:
+    average, close = pd.Series(talib.KAMA(bars.close, p["period"])), pd.Series(bars.close)
+    upper, lower = average * (1 + p["band"]), average * (1 - p["band"])
+    up, down = above(close, upper) & (average.diff() > 0), below(close, lower) & (average.diff() < 0)
+    return up, close < lower, down, close > upper
+
+
+def tsi(bars: Bars, p: dict[str, Any]) -> Rule:
+    line = talib.TSI(bars.close, p["long_period"], p["short_period"])
+    signal = talib.EMA(line, p["signal_period"])
+    up, down = above(line, signal), below(line, signal)
+    if p["require_counter_side"]:
+        return up & (line < 0), down, down & (line > 0), up
+    return up, down, down, up
+
+
+def rolling_vwap(bars: Bars, p: dict[str, Any]) -> Rule:
+    typical, volume = pd.Series((bars.high + bars.low + bars.close) / 3), pd.Series(bars.volume)
+    n = p["rolling_period"]
+    weight = volume.rolling(n).sum()
+    mean = (typical * volume).rolling(n).sum() / weight
+    deviation = ((typical**2 * volume).rolling(n).sum() / weight - mean**2).clip(lower=0) ** 0.5
+    z = (bars.close - mean) / deviation * (1 if p["mode"] == "reversion" else -1)
+    return z < -p["num_std"], z >= 0, z > p["num_std"], z <= 0
+
+
+def bollinger_squeeze(bars: Bars, p: dict[str, Any]) -> Rule:
+    n, close = p["period"], pd.Series(bars.close)
+    deviation, width = talib.STDDEV(bars.close, n), talib.ATR(bars.high, bars.low, bars.close, n)
+    inside = pd.Series(p["bb_num_std"] * deviation < p["kc_multiplier"] * width)
+    quiet = inside.rolling(p["min_squeeze_bars"]).sum().shift() == p["min_squeeze_bars"]
+    middle = (pd.Series(bars.high).rolling(n).max() + pd.Series(bars.low).rolling(n).min()) / 2
+    speed = pd.Series(talib.LINEARREG((close - (middle + close.rolling(n).mean()) / 2).to_numpy(), n))
+    out, step = quiet & ~inside, speed.diff()
+    fading, growing = (step < 0) & (step.shift() < 0), (step > 0) & (step.shift() > 0)
+    return out & (speed > 0), fading, out & (speed < 0), growing
+
+
+def completed(values: Any, factor: int, size: int) -> Any:
+    """Values of higher bars, seen from the base bar that completes each one on."""
+    seen = pd.Series(np.nan, index=range(size))
+    seen.iloc[factor - 1 :: factor] = values
+    return seen.ffill()
+
+
+def mtf_trend_analysis(bars: Bars, p: dict[str, Any]) -> Rule:
+    def spread(factor: int) -> Any:
+        close = bars.close[factor - 1 :: factor]
+        difference = talib.EMA(close, p["fast_period"]) - talib.EMA(close, p["slow_period"])
+        return completed(difference, factor, len(bars))
+
+    base, middle, high = spread(1), spread(p["middle_factor"]), spread(p["high_factor"])
+    up, down = (base > 0) & (middle > 0) & (high > 0), (base < 0) & (middle < 0) & (high < 0)
+    return up, base < 0, down, base > 0
+
+
+def mtf_macd(bars: Bars, p: dict[str, Any]) -> Rule:
+    periods = p["fast_period"], p["slow_period"], p["signal_period"]
+    line, signal, _ = talib.MACD(bars.close, *periods)
+    _, _, histogram = talib.MACD(bars.close[p["factor"] - 1 :: p["factor"]], *periods)
+    slope = completed(pd.Series(histogram).diff().to_numpy(), p["factor"], len(bars))
+    up, down = above(line, signal), below(line, signal)
+    return up & (slope > 0), down, down & (slope < 0), up
 
 
 TWINS: dict[str, tuple[Callable[[Bars, dict[str, Any]], Rule], list[dict[str, Any]]]] = {
@@ -269,6 +342,17 @@ TWINS: dict[str, tuple[Callable[[Bars, dict[str, Any]], Rule], list[dict[str, An
     "AD": (ad, [{}, {"fast_period": 5, "slow_period": 21, "trend_period": 150}]),
     "MFI": (mfi, [{}, {"period": 7, "oversold": 30, "overbought": 65}]),
     "KeltnerChannel": (keltner_channel, [{}, {"period": 12, "multiplier": 1.2, "atr_period": 25}]),
+    "MovingAverageRibbon": (moving_average_ribbon, [{}, {"fast_period": 4, "middle_period": 9, "slow_period": 21}]),
+    "MovingAverageTiming": (moving_average_timing, [{}, {"period": 60, "band": 0.02}]),
+    "KAMA": (kama, [{}, {"period": 21, "band": 0.01}]),
+    "TSI": (tsi, [{}, {"short_period": 6, "long_period": 12, "signal_period": 4, "require_counter_side": True}]),
+    "VWAP": (
+        rolling_vwap,
+        [{"anchor": "rolling"}, {"anchor": "rolling", "rolling_period": 40, "num_std": 1.0, "mode": "breakout"}],
+    ),
+    "BollingerSqueeze": (bollinger_squeeze, [{}, {"period": 11, "bb_num_std": 1.7, "min_squeeze_bars": 1}]),
+    "MTFTrendAnalysis": (mtf_trend_analysis, [{"fast_period": 5, "slow_period": 20}]),
+    "MTFMACD": (mtf_macd, [{}, {"fast_period": 5, "slow_period": 13, "signal_period": 5, "factor": 3}]),
     "MTFRSI": (mtf_rsi, [{}, {"period": 6, "oversold": 40, "overbought": 60, "factor": 4}]),
 }
 
