@@ -18,6 +18,7 @@ from stratopt.kernels.bands import atr
 from stratopt.kernels.scoring import SCORE_NAMES, score
 from stratopt.market.bars import Bars
 
+DEFAULT_BLOCK_COUNT = 16
 POSITIONS = {name: position for position, name in enumerate(SCORE_NAMES)}
 
 
@@ -52,8 +53,8 @@ class Scorer:
         The defaults are those of ``backtest``.
     start, stop : int, optional
         The window [start, stop); all bars by default.
-    block_count : int
-        Blocks of the window whose sums are kept.
+    block_count : int, optional
+        Blocks of the window whose sums are kept; 16 by default, or every period where the window has fewer.
 
     Notes
     -----
@@ -68,11 +69,13 @@ class Scorer:
         execution: Execution | None = None,
         start: int | None = None,
         stop: int | None = None,
-        block_count: int = 16,
+        block_count: int | None = None,
     ) -> None:
         execution = execution or Execution()
         self.bars = bars
         self.window = evaluation_window(bars, start, stop)
+        if block_count is None:
+            block_count = min(DEFAULT_BLOCK_COUNT, self.window.period_ends.size)
         if not 1 <= block_count <= self.window.period_ends.size:
             raise BacktestError(
                 f"block_count must be from 1 to {self.window.period_ends.size}, the periods of the window, not {block_count}",

@@ -108,7 +108,7 @@ def ratio_scores(returns: Float64Array1D, periods_per_year: float, out: Float64A
         else:
             losses -= r
             below += r * r
-    mean = returns.sum() / count
+    mean = (gains - losses) / count
     squares = 0.0
     for r in returns:
         squares += (r - mean) * (r - mean)

@@ -96,6 +96,7 @@ def test_impossible_execution(options, words):
 
 
 def test_more_blocks_than_periods_are_refused(bars):
-    """16 blocks of 5 bars cannot be."""
+    """16 blocks of 5 bars cannot be; without a wish there are as many as fit."""
     with pytest.raises(BacktestError, match="block_count must be from 1 to 5"):
-        Scorer(bars)
+        Scorer(bars, block_count=16)
+    assert Scorer(bars).score([0] * 5).blocks.shape == (3, 5)
