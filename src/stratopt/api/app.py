@@ -6,13 +6,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
 
 from stratopt._version import __version__
 from stratopt.api.middleware import BodyLimitMiddleware, RequestIdMiddleware
-from stratopt.api.problems import install_problem_handlers, problem_response
+from stratopt.api.problems import install_problem_handlers
 from stratopt.api.routers import catalogues, optimization, system
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.strategies.catalogue import StrategyCatalogue
@@ -41,10 +40,6 @@ def make_app(service: OptimizationService, strategies: StrategyCatalogue, *, max
     for router in (optimization.router, catalogues.router, system.router):
         app.include_router(router)
     install_problem_handlers(app)
-
-    @app.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-    def unknown(rest: str, request: Request) -> Response:
-        return problem_response(request, "not_found", f"there is no /api/{rest}; see /docs for what there is")
 
     app.add_middleware(BodyLimitMiddleware, max_bytes=max_body_bytes)
     app.add_middleware(RequestIdMiddleware)

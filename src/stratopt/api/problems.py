@@ -22,7 +22,6 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not valid JSON"),
     "invalid_cursor": (400, "The cursor is not one of ours"),
     "invalid_idempotency_key": (400, "The Idempotency-Key is not usable"),
-    "bad_request": (400, "The request cannot be read"),
     "not_found": (404, "There is nothing here"),
     "method_not_allowed": (405, "This method is not supported here"),
     "not_acceptable": (406, "None of the accepted formats is offered"),
@@ -44,7 +43,7 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "storage_unavailable": (503, "The database does not answer"),
 }
 CODE_OF_STATUS = {
-    400: "bad_request",
+    400: "malformed_json",  # FastAPI answers it to bodies that it cannot decode
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",

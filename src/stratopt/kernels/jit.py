@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -23,7 +24,7 @@ def jit(function: Function) -> Function:
     """Compile ``function`` on first call (nopython, GIL released, cached on disk)."""
     if not COMPILED:
         return function
-    return _njit(cache=True, nogil=True, error_model="numpy")(function)
+    return _stamped(_njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def jit_bare(function: Function) -> Function:
@@ -34,4 +35,21 @@ def jit_bare(function: Function) -> Function:
     """
     if not COMPILED:
         return function
-    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload]
+    return _stamped(_njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+
+
+def _source_stamp() -> tuple[tuple[str, int, int], ...]:
+    package = Path(__file__).parent.parent
+    files = sorted([*package.glob("kernels/*.py"), *package.glob("strategies/*.py")])
+    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+
+
+SOURCE_STAMP = _source_stamp()
+
+
+def _stamped(dispatcher: Any) -> Any:
+    # numba looks only at the file of the function itself. Functions that call each other are compiled into one another, so a change
+    # in one file must refuse what other files have in the disk cache, or old code would go on running after an update.
+    index = dispatcher._cache._cache_file
+    index._source_stamp = (index._source_stamp, SOURCE_STAMP)
+    return dispatcher

@@ -108,6 +108,11 @@ class Job:
     resources: Mapping[str, Any] = field(default_factory=dict)
 
 
+def counts_of_new_batch(total: int) -> dict[str, int]:
+    """Counts of a batch whose jobs all wait."""
+    return {"total": total, **{state.value: total if state is JobState.QUEUED else 0 for state in JobState}}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """A batch as the store knows it. ``counts`` has one entry a job state plus ``total`` and always adds up."""

@@ -30,7 +30,7 @@ def batch_row(batch: Batch) -> dict[str, Any]:
         "batch_id": batch.batch_id,
         "state": batch.state.value,
         "total": batch.counts["total"],
-        **{name: batch.counts.get(name, 0) for name in COUNTED},
+        **{name: batch.counts[name] for name in COUNTED},
         "request": dump(batch.request),
         "parallel_jobs": batch.parallel_jobs,
         "seed": batch.seed,

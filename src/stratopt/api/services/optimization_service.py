@@ -18,7 +18,7 @@ from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import IdempotencyKey
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState, counts_of_new_batch
 from stratopt.optimization.result_aggregator import ResultAggregator
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
@@ -75,7 +75,7 @@ class OptimizationService:
         return Batch(
             batch_id=BatchId(f"bat_{uuid4().hex}"),
             state=BatchState.QUEUED,
-            counts={"total": len(plan.specs), "queued": len(plan.specs)},
+            counts=counts_of_new_batch(len(plan.specs)),
             request=document,
             parallel_jobs=plan.parallel_jobs,
             seed=plan.seed,

@@ -1,0 +1,69 @@
+"""Own strategies that behave badly in every way a test needs."""
+
+import os
+import time
+
+import numba
+import numpy as np
+
+import stratopt
+
+
+@stratopt.strategy(space={"period": stratopt.IntRange(2, 50, default=10)}, warmup=lambda p: p["period"])
+def HigherClose(bars, params):
+    """Long while the close is above that of `period` bars ago."""
+    period = params["period"]
+    target = np.zeros(len(bars), dtype=int)
+    target[period:] = bars.close[period:] > bars.close[:-period]
+    return target
+
+
+@stratopt.strategy()
+def Raises(bars, params):
+    """Raises."""
+    raise ValueError("this strategy always fails")
+
+
+@stratopt.strategy()
+def ReturnsNaN(bars, params):
+    """Returns NaN."""
+    return np.full(len(bars), np.nan)
+
+
+@stratopt.strategy()
+def NeverTrades(bars, params):
+    """Never trades."""
+    return np.zeros(len(bars), dtype=int)
+
+
+@stratopt.strategy()
+def KillsItself(bars, params):
+    """Ends its process without a word."""
+    os._exit(3)
+
+
+@numba.njit
+def _endless() -> int:
+    number = 0
+    while number >= 0:
+        number = (number + 1) % 1000
+    return number
+
+
+@stratopt.strategy()
+def HoldsTheGil(bars, params):
+    """Runs compiled code for ever without letting go of the interpreter's lock."""
+    return np.full(len(bars), _endless())
+
+
+@stratopt.strategy()
+def Sleeps(bars, params):
+    """Takes half a second an evaluation."""
+    time.sleep(0.5)
+    return np.ones(len(bars), dtype=int)
+
+
+@stratopt.strategy()
+def EatsMemory(bars, params):
+    """Asks for more memory than a worker may have."""
+    return np.ones(10**13, dtype=np.int8)

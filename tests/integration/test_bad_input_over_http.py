@@ -1,0 +1,186 @@
+"""Bad input gets a problem document that names the field and the way out."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from .conftest import quick
+
+GOOD = {"strategies": ["RSI"], "common_config": quick()}
+
+
+def changed(**common: Any) -> dict[str, Any]:
+    return {**GOOD, "common_config": {**quick(), **common}}
+
+
+CASES = {
+    "unknown strategy": ({**GOOD, "strategies": ["RSY"]}, "unknown_strategy", "/strategies/0", "RSI"),
+    "empty list": ({**GOOD, "strategies": []}, "validation_failed", "/strategies", "at least 1"),
+    "no strategies": ({"common_config": quick()}, "validation_failed", "/strategies", "required"),
+    "strategy twice": ({**GOOD, "strategies": ["RSI", "RSI"]}, "validation_failed", "/strategies/1", "strategy_id"),
+    "unknown symbol": (changed(asset="NOPE"), "unknown_symbol", "/common_config/asset", "NOPE"),
+    "path as symbol": (changed(asset="../../etc/passwd"), "unknown_symbol", "/common_config/asset", "symbol"),
+    "no symbol": (changed(asset=None), "validation_failed", "/common_config/asset", "name at least one"),
+    "unknown timeframe": (changed(timeframe="7x"), "validation_failed", "/common_config/timeframe", "1h"),
+    "timeframe without data": (changed(timeframe="1m"), "validation_failed", "/common_config/timeframe", "1m"),
+    "end before start": (
+        changed(start_date="2019-01-01", end_date="2018-01-01"),
+        "validation_failed",
+        "/common_config",
+        "after start_date",
+    ),
+    "range without data": (
+        changed(start_date="2031-01-01"),
+        "validation_failed",
+        "/common_config/start_date",
+        "covers",
+    ),
+    "negative budget": (
+        changed(optimization_config={"max_evals": -5}),
+        "validation_failed",
+        "/common_config/optimization_config/max_evals",
+        "greater than or equal to 1",
+    ),
+    "negative limit": (
+        changed(optimization_config={"timeout_minutes": -1}),
+        "validation_failed",
+        "/common_config/optimization_config/timeout_minutes",
+        "greater than 0",
+    ),
+    "zero workers": ({**GOOD, "parallel_jobs": 0}, "validation_failed", "/parallel_jobs", "greater than or equal to 1"),
+    "unknown algorithm": (
+        changed(optimization_config={"algorithm": "tpee"}),
+        "validation_failed",
+        "/common_config/optimization_config/algorithm",
+        "tpe",
+    ),
+    "unknown objective": (
+        changed(optimization_config={"objective": "sharp"}),
+        "validation_failed",
+        "/common_config/optimization_config/objective",
+        "sharpe_ratio",
+    ),
+    "unknown field": ({**GOOD, "paralel_jobs": 2}, "validation_failed", "/paralel_jobs", "not known"),
+    "key of no strategy": (
+        {**GOOD, "strategy_specific_configs": {"RSII": {}}},
+        "unknown_strategy",
+        "/strategy_specific_configs/RSII",
+        "did you mean 'RSI'",
+    ),
+    "unknown parameter": (
+        {**GOOD, "strategies": [{"name": "RSI", "parameter_space": {"perid": 3}}]},
+        "validation_failed",
+        "/strategies/0/parameter_space/perid",
+        "did you mean 'period'",
+    ),
+    "low above high": (
+        {**GOOD, "strategies": [{"name": "RSI", "parameter_space": {"period": {"low": 9, "high": 3}}}]},
+        "validation_failed",
+        "/strategies/0/parameter_space/period",
+        "greater than high",
+    ),
+    "too many evaluations": (
+        changed(
+            optimization_config={"max_evals": 1_000_000, "cross_validation": True},
+            symbols=["BTC", "ETH", "LTC"],
+            asset=None,
+        ),
+        "search_space_too_large",
+        "/common_config/optimization_config/max_evals",
+        "limit",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_bad_request_is_told_where_and_what(http: httpx2.Client, name: str) -> None:
+    body, code, pointer, words = CASES[name]
+    answer = http.post("/api/v1/optimize/batch", json=body)
+    problem = answer.json()
+    assert answer.status_code == 422, problem
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert problem["code"] == code
+    first = next(error for error in problem["errors"] if error["pointer"] == pointer)
+    assert words in first["detail"]
+    assert problem["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_all_problems_of_a_request_are_told_at_once(http: httpx2.Client) -> None:
+    body = {"strategies": ["RSY", "MACDD"], "common_config": {"asset": "NOPE"}}
+    errors = http.post("/api/v1/optimize/batch", json={**body, "strategies": ["RSY", "MACDD", "RSI"]}).json()["errors"]
+    assert [error["pointer"] for error in errors] == ["/strategies/0", "/strategies/1", "/common_config/asset"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "code"),
+    [
+        (b'{"strategies": [', "application/json", 400, "malformed_json"),
+        (b'{"strategies": ["RSI"], "parallel_jobs": NaN}', "application/json", 422, "validation_failed"),
+        (
+            b'{"strategies": ["RSI"], "common_config": {"asset": "BTC", "costs": {"fee_bps": NaN}}}',
+            "application/json",
+            422,
+            "validation_failed",
+        ),
+        (b"\xff\xfe\x00", "application/json", 400, "malformed_json"),
+        (b"strategies=RSI", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (b"[]", "application/json", 422, "validation_failed"),
+        (b"", "application/json", 422, "validation_failed"),
+    ],
+)
+def test_a_body_that_is_no_request_is_a_problem(
+    http: httpx2.Client, content: bytes, kind: str, status: int, code: str
+) -> None:
+    answer = http.post("/api/v1/optimize/batch", content=content, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+def test_a_declared_body_above_the_limit_is_refused_unread(http: httpx2.Client) -> None:
+    answer = http.post(
+        "/api/v1/optimize/batch", content=b" " * (5 * 1024 * 1024), headers={"Content-Type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+    assert answer.json()["max_bytes"] == 4 * 1024 * 1024
+
+
+def test_an_endless_body_is_cut_at_the_limit(server: str) -> None:
+    address = urlsplit(server)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(
+            b"POST /api/v1/optimize/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        sent = 0
+        try:
+            while sent < 64 * 1024 * 1024:
+                connection.sendall(chunk)
+                sent += 0x10000
+        except OSError:
+            pass
+        answer = connection.recv(4096)
+    assert sent < 64 * 1024 * 1024
+    assert answer.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/v1/optimize/batch/bat_unknown", 404, "not_found"),
+        ("GET", "/api/v1/optimize/jobs/job_unknown", 404, "not_found"),
+        ("GET", "/api/v1/typo", 404, "not_found"),
+        ("GET", "/nowhere", 404, "not_found"),
+        ("PUT", "/api/v1/optimize/batch", 405, "method_not_allowed"),
+        ("GET", "/api/v1/strategies/Nope", 404, "not_found"),
+        ("GET", "/api/v1/optimize/batch?cursor=!!!", 400, "invalid_cursor"),
+        ("GET", "/api/v1/optimize/batch?limit=-1", 422, "validation_failed"),
+    ],
+)
+def test_wrong_addresses_are_problems_too(http: httpx2.Client, method: str, path: str, status: int, code: str) -> None:
+    answer = http.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
