@@ -236,12 +236,14 @@ DOUBLE_TOP_BOTTOM = Strategy(
 
 
 @jit_bare
-def _touches(prices: Float64Array1D, level: float, tolerance: float) -> int:
-    count = 0
+def _is_touched(prices: Float64Array1D, level: float, tolerance: float, needed: int) -> bool:
+    missing = needed
     for price in prices:
         if abs(price - level) <= tolerance:
-            count += 1
-    return count
+            missing -= 1
+            if missing == 0:
+                return True
+    return False
 
 
 def _support_resistance(matrix: Float64Array2D, params: Float64Array1D, out: Int8Array1D) -> None:
@@ -250,6 +252,7 @@ def _support_resistance(matrix: Float64Array2D, params: Float64Array1D, out: Int
     width = atr(matrix[HIGH], matrix[LOW], close, SWING_ATR_PERIOD)
     tops = swing_highs(matrix[HIGH], wing)
     bottoms = swing_lows(matrix[LOW], wing)
+    needed = int(params[1])
     prices = np.full(REMEMBERED_SWINGS, np.nan)
     seen = 0
     position = 0
@@ -259,7 +262,7 @@ def _support_resistance(matrix: Float64Array2D, params: Float64Array1D, out: Int
         bottom = min(close[i - 1], close[i])
         top = max(close[i - 1], close[i])
         for k in range(min(seen, REMEMBERED_SWINGS)):
-            if bottom <= prices[k] <= top and _touches(prices, prices[k], params[2] * width[i]) >= params[1]:
+            if bottom <= prices[k] <= top and _is_touched(prices, prices[k], params[2] * width[i], needed):
                 up = close[i - 1] <= prices[k] and close[i] > prices[k]
                 down = close[i - 1] >= prices[k] and close[i] < prices[k]
                 if up or down:
