@@ -14,6 +14,8 @@ from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.optimization.jobs import Batch
 
 PROGRESS_SECONDS = 0.25
+POLL_SECONDS = 0.02
+"""How often a reader looks at the revision counter, which is a number in memory; the store is read only when it moved."""
 PING_SECONDS = 15.0
 NDJSON = "application/x-ndjson"
 EVENT_STREAM = "text/event-stream"
@@ -34,7 +36,7 @@ async def batch_events(
     """
     yield b"retry: 2000\n\n"
     yield sse("snapshot", await run_in_threadpool(service.view, batch))
-    seq, seen_revision, last_sent = after_seq, -1, time.monotonic()
+    seq, seen_revision, last_sent, next_progress = after_seq, -1, time.monotonic(), 0.0
     while True:
         if is_draining():
             yield sse(
@@ -49,13 +51,17 @@ async def batch_events(
                 yield sse(event.kind, event.data, event.seq)
                 if event.kind == "batch.ended":
                     return
-            view = await run_in_threadpool(lambda: service.view(service.batch(batch.batch_id)))
-            yield sse("progress", {name: view[name] for name in ("batch_id", "status", "counts", "progress")})
+            if time.monotonic() >= next_progress:
+                view = await run_in_threadpool(lambda: service.view(service.batch(batch.batch_id)))
+                yield sse("progress", {name: view[name] for name in ("batch_id", "status", "counts", "progress")})
+                next_progress = time.monotonic() + PROGRESS_SECONDS
+            else:
+                seen_revision = -1  # look again when the next progress may be sent
             last_sent = time.monotonic()
         elif time.monotonic() - last_sent > PING_SECONDS:
             last_sent = time.monotonic()
             yield b": ping\n\n"
-        await asyncio.sleep(PROGRESS_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def ndjson(meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: str, complete: bool) -> Iterator[bytes]:
