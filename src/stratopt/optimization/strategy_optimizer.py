@@ -22,7 +22,7 @@ from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
 from stratopt.search.parameter_space import ParameterSpace
-from stratopt.search.sampler import make_sampler
+from stratopt.search.algorithms import make_sampler
 from stratopt.search.serializer import ParameterSpaceSerializer, override_space
 from stratopt.search.study import StudyResult, run_study
 from stratopt.strategies.base import Strategy
@@ -146,7 +146,13 @@ def _search_all(
 
     searches = []
     for (number, window), seed in zip(windows, seeds, strict=True):
-        sampler = make_sampler(spec.search.algorithm, space, seed=int(seed), startup_trials=spec.search.n_startup_jobs)
+        sampler = make_sampler(
+            spec.search.algorithm,
+            space,
+            seed=int(seed),
+            startup_trials=spec.search.n_startup_jobs,
+            budget=spec.search.max_evals,
+        )
         objective = evaluator.window(window.train_start, window.train_stop)
         study = run_study(space, sampler, objective, max_evaluations=spec.search.max_evals, on_trials=count)
         searches.append(Search(fold=number, window=window, study=study))

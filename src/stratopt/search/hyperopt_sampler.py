@@ -1,58 +1,90 @@
-"""hyperopt's TPE behind the ask/tell protocol."""
+"""hyperopt's engines behind the ask/tell protocol."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from hyperopt import hp, tpe
+from hyperopt import anneal, hp, tpe
 from hyperopt.base import JOB_STATE_DONE, STATUS_OK, Domain, Trials
 
+from stratopt.errors import ParameterSpaceError
+from stratopt.search.foreign import ForeignSampler
+from stratopt.search.latent import Latent
 from stratopt.search.parameter_space import ParameterSpace
-from stratopt.search.parameters import Latent
-from stratopt.search.sampler import Drawn
+from stratopt.search.parameters import Params
+from stratopt.search.prior import to_step
 
 logging.getLogger("hyperopt").setLevel(logging.WARNING)
 
+ENGINES = ("tpe", "anneal", "atpe")
 
-class HyperoptSampler:
-    """TPE of hyperopt 0.3, one suggestion a call as that library can; every latent is drawn in every trial."""
 
-    asks_params = False
+class HyperoptSampler(ForeignSampler):
+    """One suggestion a call, as that library can; parameters of inactive branches are not told.
 
-    def __init__(self, space: ParameterSpace, seed: int, *, startup_trials: int = 20) -> None:
+    ``engine`` is "tpe", "anneal" or "atpe" (which needs lightgbm, extra ``atpe``).
+    """
+
+    def __init__(self, space: ParameterSpace, seed: int, *, engine: str = "tpe", startup_trials: int = 20) -> None:
+        super().__init__(space)
         self._latents = space.latents()
+        self._suggest = _engine(engine, startup_trials)
         self._domain = Domain(lambda point: 0.0, {name: _node(name, latent) for name, latent in self._latents.items()})
         self._trials = Trials()
         self._seeds = np.random.default_rng(seed)
-        self._startup_trials = startup_trials
-        self._open: dict[int, dict[str, Any]] = {}
 
-    def ask(self, count: int) -> Sequence[Drawn]:
-        """``count`` points, each suggested on the losses told so far."""
-        return [self._ask_one() for _ in range(count)]
-
-    def _ask_one(self) -> Drawn:
+    def _draw(self) -> tuple[Any, Mapping[str, float]]:
         number = self._trials.new_trial_ids(1)
         seed = int(self._seeds.integers(2**31 - 1))
-        (document,) = tpe.suggest(
-            number, self._domain, self._trials, seed, n_startup_jobs=self._startup_trials, verbose=False
-        )
-        drawn = {
-            name: _value(self._latents[name], values[0]) for name, values in document["misc"]["vals"].items() if values
-        }
-        self._open[id(drawn)] = document
-        return drawn
+        (document,) = self._suggest(number, self._domain, self._trials, seed)
+        misc = document["misc"]
+        drawn = {name: _value(self._latents[name], values[0]) for name, values in misc["vals"].items() if values}
+        active = self._space.resolve(drawn)
+        for name in drawn:
+            if name not in active:
+                misc["vals"][name], misc["idxs"][name] = [], []
+        return document, drawn
 
-    def tell(self, drawn: Mapping[str, Any], loss: float) -> None:
-        """Record the loss."""
-        document = self._open.pop(id(drawn))
-        document["state"] = JOB_STATE_DONE
-        document["result"] = {"status": STATUS_OK, "loss": loss}
-        self._trials.insert_trial_doc(document)
+    def observe(self, params: Params, losses: Sequence[float]) -> None:
+        """Learn a point that was evaluated elsewhere."""
+        (tid,) = self._trials.new_trial_ids(1)
+        drawn = self._space.unresolve(params)
+        misc = {
+            "tid": tid,
+            "cmd": self._domain.cmd,
+            "workdir": self._domain.workdir,
+            "idxs": {name: [tid] if name in drawn else [] for name in self._latents},
+            "vals": {n: [_told(latent, drawn[n])] if n in drawn else [] for n, latent in self._latents.items()},
+        }
+        (document,) = self._trials.new_trial_docs([tid], [None], [self._domain.new_result()], [misc])
+        self._learn(document, losses)
+
+    def _learn(self, token: Any, losses: Sequence[float]) -> None:
+        token["state"] = JOB_STATE_DONE
+        token["result"] = {"status": STATUS_OK, "loss": float(losses[0])}
+        self._trials.insert_trial_doc(token)
         self._trials.refresh()
+
+
+def _engine(engine: str, startup_trials: int) -> Callable[..., Any]:
+    if engine == "tpe":
+        return partial(tpe.suggest, n_startup_jobs=startup_trials, verbose=False)
+    if engine == "anneal":
+        return partial(anneal.suggest)
+    if find_spec("lightgbm") is None:
+        raise ParameterSpaceError(
+            "hyperopt_atpe needs lightgbm, which is not installed; pip install 'stratopt[atpe]'",
+            code="missing_extra",
+            extra="atpe",
+        )
+    from hyperopt import atpe
+
+    return partial(atpe.suggest)
 
 
 def _node(name: str, latent: Latent) -> Any:
@@ -61,14 +93,31 @@ def _node(name: str, latent: Latent) -> Any:
             total = sum(latent.weights)
             return hp.pchoice(name, [(weight / total, index) for index, weight in enumerate(latent.weights)])
         return hp.choice(name, list(range(latent.count)))
-    low, high = (latent.low, latent.high) if not latent.log else (np.log(latent.low), np.log(latent.high))
-    if latent.kind == "int" or latent.step:
-        step = latent.step or 1
-        return hp.qloguniform(name, low, high, step) if latent.log else hp.quniform(name, low, high, step)
+    q = latent.step or latent.quantum
+    if latent.kind == "normal":
+        prior = ("q" if q else "") + ("lognormal" if latent.log else "normal")
+        return getattr(hp, prior)(name, latent.mu, latent.sigma, *([q] if q else []))
+    low, high = latent.low, latent.high
+    if latent.low == latent.high:
+        return hp.choice(name, [0])
+    if latent.log:
+        low, high = float(np.log(low)), float(np.log(high))
+    if q:
+        return hp.qloguniform(name, low, high, q) if latent.log else hp.quniform(name, low, high, q)
     return hp.loguniform(name, low, high) if latent.log else hp.uniform(name, low, high)
 
 
 def _value(latent: Latent, value: Any) -> float:
-    if latent.kind == "categorical":
+    if latent.kind in {"int", "float"} and latent.low == latent.high:
+        return latent.low
+    if latent.step:
+        return to_step(float(value), latent)
+    if latent.kind in {"categorical", "normal"} or latent.quantum:
         return float(value)
     return float(min(max(float(value), latent.low), latent.high))
+
+
+def _told(latent: Latent, value: float) -> float | int:
+    if latent.kind == "categorical":
+        return int(value)
+    return 0 if latent.kind != "normal" and latent.low == latent.high else value

@@ -4,7 +4,8 @@ Parameter
 ├── FloatRange   real interval, linear or log, optionally in steps
 ├── IntRange     whole numbers, linear or log, optionally in steps
 ├── Choice       one of several options
-└── Fixed        one value, not searched
+├── Fixed        one value, not searched
+└── Distribution a number with one of hyperopt's priors (normal, log-normal, quantised...)
 
 A range may *depend* on an earlier parameter, so that a constraint is sampled away instead of rejected:
 
@@ -13,7 +14,8 @@ A range may *depend* on an earlier parameter, so that a constraint is sampled aw
 ``ratio_of="x"``  low and high are multiples of x
 
 An engine sees a dependent range as a fraction in [0, 1] (or as the ratio) and never as an invalid point.
-``when={"x": value}`` makes a parameter exist only where the earlier choice x took that value (nest by chaining).
+``when={"x": value}`` makes a parameter exist only where the earlier choice x took that value (nest by chaining); of several such
+mappings in a list any may hold.
 ``low`` and ``high`` bound the *search*; ``minimum`` and ``maximum`` bound what a caller may pass by hand.
 """
 
@@ -25,25 +27,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from stratopt.errors import ParameterSpaceError
+from stratopt.search.distribution import Distribution, parents_of
+from stratopt.search.latent import Latent
 
 Value: TypeAlias = bool | int | float | str | None
 Params: TypeAlias = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Latent:
-    """What an engine draws for one parameter: a real, a whole number, or the index of an option.
-
-    ``kind`` is ``"float"``, ``"int"`` or ``"categorical"``; for the last, values are 0..count-1.
-    """
-
-    kind: str
-    low: float = 0.0
-    high: float = 1.0
-    log: bool = False
-    step: float | None = None
-    count: int = 0
-    weights: tuple[float, ...] | None = None
+When: TypeAlias = Mapping[str, Value] | Sequence[Mapping[str, Value]] | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ class Range:
     above: str | None = None
     at_most: str | None = None
     ratio_of: str | None = None
-    when: Mapping[str, Value] | None = None
+    when: When = None
     minimum: float | None = None
     maximum: float | None = None
 
@@ -83,7 +72,7 @@ class Range:
     @property
     def parents(self) -> tuple[str, ...]:
         """Earlier parameters whose values this one needs."""
-        return tuple(name for name in (self.above, self.at_most, self.ratio_of, *(self.when or ())) if name)
+        return tuple(name for name in (self.above, self.at_most, self.ratio_of, *parents_of(self.when)) if name)
 
     @property
     def is_dependent(self) -> bool:
@@ -111,6 +100,12 @@ class FloatRange(Range):
             return float(min(max(drawn, self.low), self.high))
         low, high = self.bounds(known)
         return _between(float(drawn), low, high, self.log)
+
+    def unresolve(self, value: Any, known: Mapping[str, Any]) -> float:
+        """What an engine draws for that value."""
+        if self.ratio_of:
+            return float(value) / known[self.ratio_of]
+        return float(value) if not self.is_dependent else _fraction(float(value), *self.bounds(known), self.log)
 
     def bounds(self, known: Mapping[str, Any]) -> tuple[float, float]:
         """Search bounds given the values of earlier parameters."""
@@ -152,6 +147,13 @@ class IntRange(Range):
             return int(min(max(round(drawn), low), high))
         return int(min(math.floor(_between(float(drawn), low, high + 1, self.log)), high))
 
+    def unresolve(self, value: Any, known: Mapping[str, Any]) -> float:
+        """What an engine draws for that value (the middle of its share)."""
+        if self.ratio_of:
+            return float(value) / known[self.ratio_of]
+        low, high = self.bounds(known)
+        return float(value) if not self.is_dependent else _fraction(value + 0.5, low, high + 1, self.log)
+
     def bounds(self, known: Mapping[str, Any]) -> tuple[int, int]:
         """Search bounds given the values of earlier parameters."""
         if self.ratio_of:
@@ -182,7 +184,7 @@ class Choice:
     weights: Sequence[float] | None = None
     ordered: bool = False
     default: Value = None
-    when: Mapping[str, Value] | None = None
+    when: When = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", tuple(self.options))
@@ -203,16 +205,24 @@ class Choice:
     @property
     def parents(self) -> tuple[str, ...]:
         """Earlier parameters whose values this one needs."""
-        return tuple(self.when or ())
+        return parents_of(self.when)
 
     def latent(self) -> Latent:
         """What an engine draws: the index of an option."""
+        if self.ordered and not self.weights:
+            return Latent("int", 0, len(self.options) - 1, step=1)
         return Latent("categorical", count=len(self.options), weights=tuple(self.weights) if self.weights else None)
 
     def resolve(self, drawn: float, known: Mapping[str, Any]) -> Value:
         """The option of that index."""
         del known
         return self.options[int(drawn)]
+
+    def unresolve(self, value: Any, known: Mapping[str, Any]) -> float:
+        """The index of an option."""
+        del known
+        kinds = [(type(option), option) for option in self.options]
+        return float(kinds.index((type(value), value)) if (type(value), value) in kinds else self.options.index(value))
 
     def check(self, value: Any, name: str) -> Value:
         """``value`` if it is an option, or ParameterSpaceError."""
@@ -229,7 +239,7 @@ class Fixed:
     """One value that the search leaves alone."""
 
     value: Value
-    when: Mapping[str, Value] | None = None
+    when: When = None
 
     @property
     def default(self) -> Value:
@@ -239,7 +249,7 @@ class Fixed:
     @property
     def parents(self) -> tuple[str, ...]:
         """Earlier parameters whose values this one needs."""
-        return tuple(self.when or ())
+        return parents_of(self.when)
 
     def check(self, value: Any, name: str) -> Value:
         """``value`` if it is the fixed one, or ParameterSpaceError."""
@@ -250,13 +260,22 @@ class Fixed:
         return self.value
 
 
-Parameter: TypeAlias = FloatRange | IntRange | Choice | Fixed
+Parameter: TypeAlias = FloatRange | IntRange | Choice | Fixed | Distribution
 
 
 def _between(fraction: float, low: float, high: float, log: bool) -> float:
     if log and low > 0:
         return math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
     return low + fraction * (high - low)
+
+
+def _fraction(value: float, low: float, high: float, log: bool) -> float:
+    """The inverse of ``_between``; 0.5 where the range is a point."""
+    if high <= low:
+        return 0.5
+    if log and low > 0:
+        value, low, high = math.log(value), math.log(low), math.log(high)
+    return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 def _check_domain(rule: Range, value: float, name: str, default_minimum: float | None = None) -> None:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from stratopt.api.dependencies import JsonResponse, Service
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.objectives import OBJECTIVES
-from stratopt.search.sampler import ALGORITHMS
+from stratopt.search.algorithms import ALGORITHMS
 from stratopt.strategies.description import describe
 
 router = APIRouter(prefix="/api/v1", tags=["catalogues"])
