@@ -1,0 +1,1 @@
+"""Is it real? Statistics of optimised strategies: numbers in, numbers out; no jobs, no files."""

@@ -9,6 +9,8 @@ import numpy as np
 Float64Array1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
 Float64Array2D: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Int64Array1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
+Int64Array2D: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+Float32Array2D: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 Int8Array1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int8]]
 BoolArray1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 AnyArray: TypeAlias = np.ndarray[Any, np.dtype[Any]]
