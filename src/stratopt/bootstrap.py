@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,32 +18,58 @@ if TYPE_CHECKING:
     from stratopt.backtest.costs import Costs
     from stratopt.backtest.execution import Execution
     from stratopt.market.bars import Bars
+    from stratopt.monitoring.metrics import Metrics
+    from stratopt.optimization.api_keys import ApiKeyStore
     from stratopt.optimization.batch_report import BatchAnalysisReport
+    from stratopt.optimization.job_store import JobStore
     from stratopt.optimization.optimization_result import OptimizationResult
     from stratopt.strategies.base import Strategy
     from stratopt.strategies.catalogue import StrategyCatalogue
     from stratopt.wire.base import Request
 
 
-def make_service(
-    settings: Settings, *, market_dir: Path | None = None
-) -> tuple[OptimizationService, StrategyCatalogue]:
-    """The service on SQLite and local worker processes; its manager is not started. Market data may live elsewhere than its state."""
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the doors are built on; the service's manager is not started."""
+
+    service: OptimizationService
+    strategies: StrategyCatalogue
+    keys: ApiKeyStore
+    metrics: Metrics
+
+
+def make_parts(settings: Settings, *, market_dir: Path | None = None) -> Parts:
+    """A service on SQLite and local worker processes; market data may live elsewhere than its state."""
+    from stratopt.monitoring.crash_points import CrashPoint
+    from stratopt.storage.dialects import sqlite_engines
+    from stratopt.storage.migrate import migrate
+    from stratopt.storage.sql_api_key_store import SqlApiKeyStore
+    from stratopt.storage.sql_job_store import SqlJobStore
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    writer, reader = sqlite_engines(settings.database_path)
+    migrate(writer)
+    store = SqlJobStore(writer, reader, reach=CrashPoint(settings.crash_point).reach)
+    return _assemble(settings, store, SqlApiKeyStore(writer, reader), market_dir or settings.data_dir)
+
+
+def _assemble(settings: Settings, store: JobStore, keys: ApiKeyStore, market_dir: Path) -> Parts:
     from stratopt.api.services.optimization_service import OptimizationService
     from stratopt.api.services.planning import Limits, Planner
     from stratopt.market.catalogue import Catalogue
+    from stratopt.monitoring.metrics import Metrics
+    from stratopt.monitoring.resources import ResourceGate
     from stratopt.optimization.artifacts import ArtifactStore
     from stratopt.optimization.batch_manager import BatchOptimizationManager
+    from stratopt.optimization.job_store import QueueLimits
     from stratopt.optimization.jobs import Job
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.optimization.slots import SlotExecutor
-    from stratopt.storage.dialects import sqlite_engines
-    from stratopt.storage.sql_job_store import SqlJobStore
     from stratopt.strategies.catalogue import StrategyCatalogue
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    series = SeriesAccess(Catalogue(market_dir or settings.data_dir))
+    series = SeriesAccess(Catalogue(market_dir))
     strategies = StrategyCatalogue.with_own(settings.strategy_folder)
+    artifacts, metrics = ArtifactStore(settings.artifact_folder), Metrics()
     folder = None if settings.strategy_folder is None else str(settings.strategy_folder.resolve())
 
     def payload(job: Job) -> Mapping[str, Any]:
@@ -53,27 +80,65 @@ def make_service(
             "artifact_folder": str(settings.artifact_folder),
         }
 
+    def forget(names: Sequence[str]) -> None:
+        for name in names:
+            artifacts.delete(name)
+
     megabytes = settings.worker_memory_limit_megabytes
-    executor = SlotExecutor(settings.workers, memory_limit_bytes=megabytes * 2**20 if megabytes else None)
-    manager = BatchOptimizationManager(SqlJobStore(*sqlite_engines(settings.database_path)), executor, payload)
+    manager = BatchOptimizationManager(
+        store,
+        SlotExecutor(
+            settings.workers,
+            memory_limit_bytes=megabytes * 2**20 if megabytes else None,
+            recycle_after=settings.recycle_worker_after_jobs,
+        ),
+        payload,
+        limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
+        may_dispatch=ResourceGate(minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20).has_room,
+        forget=forget,
+        on_ended=metrics.job_ended,
+        on_batch_ended=metrics.batch_ended,
+    )
     limits = Limits(
         max_jobs=settings.max_jobs, max_evaluations=settings.max_evaluations, max_parallel_jobs=settings.workers
     )
     service = OptimizationService(
         manager=manager,
         planner=Planner(strategies, series, limits),
-        artifacts=ArtifactStore(settings.artifact_folder),
+        artifacts=artifacts,
         retention_seconds=settings.retention_days * 86_400,
     )
-    return service, strategies
+    return Parts(service=service, strategies=strategies, keys=keys, metrics=metrics)
 
 
-def make_server_app(settings: Settings) -> FastAPI:
+def make_server_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     """The HTTP application."""
-    from stratopt.api.app import make_app
+    from stratopt.api.app import AppLimits, make_app
+    from stratopt.api.security import Gatekeeper
 
-    service, strategies = make_service(settings)
-    return make_app(service, strategies, max_body_bytes=settings.max_body_bytes)
+    parts = parts or make_parts(settings)
+    limits = AppLimits(
+        max_body_bytes=settings.max_body_bytes,
+        max_streams=settings.max_streams,
+        submissions_per_minute=settings.submissions_per_minute,
+        reads_per_minute=settings.reads_per_minute,
+        allowed_hosts=frozenset(host.strip() for host in settings.allowed_hosts.split(",")),
+    )
+    return make_app(
+        parts.service, parts.strategies, gatekeeper=Gatekeeper(parts.keys), metrics=parts.metrics, limits=limits
+    )
+
+
+def open_key_store(settings: Settings) -> ApiKeyStore:
+    """The API keys of a data directory."""
+    from stratopt.storage.dialects import sqlite_engines
+    from stratopt.storage.migrate import migrate
+    from stratopt.storage.sql_api_key_store import SqlApiKeyStore
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    writer, reader = sqlite_engines(settings.database_path)
+    migrate(writer)
+    return SqlApiKeyStore(writer, reader)
 
 
 @contextmanager
@@ -81,7 +146,8 @@ def local_service() -> Iterator[OptimizationService]:
     """A running service in this process; its state lives in a temporary folder and ends with it."""
     settings = Settings()
     with tempfile.TemporaryDirectory(prefix="stratopt-") as folder:
-        service, _ = make_service(settings.model_copy(update={"data_dir": Path(folder)}), market_dir=settings.data_dir)
+        temporary = settings.model_copy(update={"data_dir": Path(folder)})
+        service = make_parts(temporary, market_dir=settings.data_dir).service
         service.manager.start()
         try:
             yield service

@@ -19,17 +19,45 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STRATOPT_", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(default_factory=_default_data_dir, description="Database, market data, artefacts.")
-    strategy_folder: Path | None = Field(default=None, description="Folder with the operator's own strategies (*.py).")
-    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="Worker processes.")
-    worker_memory_limit_megabytes: int | None = Field(
-        default=None, ge=256, description="Memory of one worker; none by default."
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="database, imported market data, artefacts; one server at a time"
     )
-    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="Largest request body.")
-    max_jobs: int = Field(default=10_000, ge=1, description="Jobs of one batch.")
-    max_evaluations: int = Field(default=20_000_000, ge=1, description="Evaluations of one batch.")
-    retention_days: float = Field(default=30.0, gt=0, description="How long finished batches are kept.")
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    strategy_folder: Path | None = Field(default=None, description="folder with your own strategies (`*.py`)")
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="worker processes")
+    worker_memory_limit_megabytes: int | None = Field(
+        default=None, ge=256, description="memory of one worker; an allocation beyond it fails the job"
+    )
+    recycle_worker_after_jobs: int = Field(default=200, ge=1, description="a worker is replaced after so many jobs")
+    minimum_free_memory_megabytes: int = Field(
+        default=256, ge=0, description="no job starts while the machine has less free memory"
+    )
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="largest request body")
+    max_jobs: int = Field(default=10_000, ge=1, description="jobs of one batch")
+    max_evaluations: int = Field(default=20_000_000, ge=1, description="evaluations of one batch")
+    max_queued_jobs: int = Field(
+        default=100_000,
+        ge=1,
+        description="jobs that may wait, over all batches; beyond it a submission is answered 503",
+    )
+    max_active_batches: int = Field(default=1_000, ge=1, description="unfinished batches of one API key; beyond it 429")
+    max_streams: int = Field(default=256, ge=1, description="open event streams of one API key; beyond it 429")
+    submissions_per_minute: int = Field(
+        default=120, ge=1, description="rate limit of submissions and other writes, per API key or address"
+    )
+    reads_per_minute: int = Field(default=3_000, ge=1, description="rate limit of reads, per API key or address")
+    allowed_hosts: str = Field(
+        default="127.0.0.1,localhost,::1",
+        description="host names that requests may be addressed to, separated by commas",
+    )
+    retention_days: float = Field(default=30.0, gt=0, description="how long finished batches are kept")
+    webhooks_enabled: bool = Field(default=False, description="whether webhooks can be registered")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
+    )
+    crash_point: str | None = Field(
+        default=None,
+        description="for tests: kill the server there, as `finish.before_commit` or `finish.after_commit:3`",
+    )
 
     @property
     def database_path(self) -> Path:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
+from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError, ResourceExhaustionError
 from stratopt.optimization.job_spec import JobSpec
-from stratopt.optimization.job_store import IdempotencyKey
+from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits
 from stratopt.optimization.jobs import (
     Batch,
     BatchId,
@@ -23,15 +24,23 @@ from stratopt.optimization.jobs import (
     counts_of_new_batch,
 )
 from stratopt.storage.dialects import sqlite_engines
+from stratopt.storage.memory_job_store import MemoryJobStore
+from stratopt.storage.migrate import migrate
 from stratopt.storage.sql_job_store import SqlJobStore
 
 SUCCESS = Ending(state=JobState.SUCCEEDED, result={"summary": {"x": 1}, "artifacts": {"trials": "a" * 64 + ".parquet"}})
 FAILURE = Ending(state=JobState.FAILED, failure=Failure(code="strategy_error", message="it broke"))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlJobStore]:
-    store = SqlJobStore(*sqlite_engines(tmp_path / "store.sqlite"))
+def open_sqlite(folder: Path) -> SqlJobStore:
+    writer, reader = sqlite_engines(folder / "store.sqlite")
+    migrate(writer)
+    return SqlJobStore(writer, reader)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
+    store: JobStore = MemoryJobStore() if request.param == "memory" else open_sqlite(tmp_path)
     yield store
     store.close()
 
@@ -67,16 +76,16 @@ def make_batch(
 
 def test_what_was_submitted_is_there_after_a_restart(tmp_path: Path) -> None:
     batch, jobs = make_batch(3)
-    first = SqlJobStore(*sqlite_engines(tmp_path / "s.sqlite"))
+    first = open_sqlite(tmp_path)
     first.submit(batch, jobs)
     first.close()
-    second = SqlJobStore(*sqlite_engines(tmp_path / "s.sqlite"))
+    second = open_sqlite(tmp_path)
     assert second.batch(batch.batch_id) == batch
     assert list(second.jobs(batch.batch_id)) == jobs
     second.close()
 
 
-def test_jobs_are_claimed_in_order_and_once(store: SqlJobStore) -> None:
+def test_jobs_are_claimed_in_order_and_once(store: JobStore) -> None:
     batch, jobs = make_batch(2)
     store.submit(batch, jobs)
     claimed = [store.claim(full_batches=[], now=5.0) for _ in range(3)]
@@ -85,7 +94,7 @@ def test_jobs_are_claimed_in_order_and_once(store: SqlJobStore) -> None:
     assert (claimed[0].state, claimed[0].attempts, claimed[0].started_at) == (JobState.RUNNING, 1, 5.0)
 
 
-def test_a_full_batch_waits_and_the_fewest_running_go_first(store: SqlJobStore) -> None:
+def test_a_full_batch_waits_and_the_fewest_running_go_first(store: JobStore) -> None:
     large, large_jobs = make_batch(5, created_at=1.0)
     small, small_jobs = make_batch(1, created_at=2.0)
     store.submit(large, large_jobs)
@@ -95,7 +104,7 @@ def test_a_full_batch_waits_and_the_fewest_running_go_first(store: SqlJobStore) 
     assert store.claim(full_batches=[large.batch_id], now=3.0) is None
 
 
-def test_higher_priority_goes_first(store: SqlJobStore) -> None:
+def test_higher_priority_goes_first(store: JobStore) -> None:
     early, early_jobs = make_batch(1, created_at=1.0)
     urgent, urgent_jobs = make_batch(1, created_at=2.0, priority=5)
     store.submit(early, early_jobs)
@@ -105,29 +114,29 @@ def test_higher_priority_goes_first(store: SqlJobStore) -> None:
     assert claimed.batch_id == urgent.batch_id
 
 
-def test_a_terminal_row_never_changes(store: SqlJobStore) -> None:
+def test_a_terminal_row_never_changes(store: JobStore) -> None:
     batch, jobs = make_batch(1)
     store.submit(batch, jobs)
     store.claim(full_batches=[], now=1.0)
     assert store.finish(jobs[0].job_id, 1, SUCCESS, 2.0) is not None
     assert store.finish(jobs[0].job_id, 1, FAILURE, 3.0) is None
-    assert store.release(jobs[0].job_id, 1, "late") is False
+    assert store.release(jobs[0].job_id, 1, "late", 3.0) is False
     job = store.job(jobs[0].job_id)
     assert job is not None
     assert (job.state, job.result, job.ended_at) == (JobState.SUCCEEDED, SUCCESS.result, 2.0)
 
 
-def test_an_old_attempt_cannot_write(store: SqlJobStore) -> None:
+def test_an_old_attempt_cannot_write(store: JobStore) -> None:
     batch, jobs = make_batch(1)
     store.submit(batch, jobs)
     store.claim(full_batches=[], now=1.0)
-    assert store.release(jobs[0].job_id, 1, "signal SIGKILL")
+    assert store.release(jobs[0].job_id, 1, "signal SIGKILL", 2.0)
     store.claim(full_batches=[], now=2.0)
     assert store.finish(jobs[0].job_id, 1, FAILURE, 3.0) is None
     assert store.finish(jobs[0].job_id, 2, SUCCESS, 3.0) is not None
 
 
-def test_counts_follow_the_rows_and_events_have_no_hole(store: SqlJobStore) -> None:
+def test_counts_follow_the_rows_and_events_have_no_hole(store: JobStore) -> None:
     batch, jobs = make_batch(4)
     store.submit(batch, jobs)
     for ending in (SUCCESS, FAILURE):
@@ -136,7 +145,7 @@ def test_counts_follow_the_rows_and_events_have_no_hole(store: SqlJobStore) -> N
         store.finish(job.job_id, 1, ending, 2.0)
     store.claim(full_batches=[], now=3.0)
     cancelled = Ending(state=JobState.CANCELLED, failure=Failure(code="cancelled", message="no"))
-    assert len(store.cancel_queued(batch.batch_id, cancelled, 4.0)) == 1
+    assert len(store.end_queued(batch.batch_id, cancelled, 4.0)) == 1
     found = store.batch(batch.batch_id)
     assert found is not None
     assert found.counts == {
@@ -155,7 +164,7 @@ def test_counts_follow_the_rows_and_events_have_no_hole(store: SqlJobStore) -> N
     assert [event.seq for event in store.events(batch.batch_id)] == [1, 2, 3]
 
 
-def test_a_batch_ends_only_when_nothing_is_left(store: SqlJobStore) -> None:
+def test_a_batch_ends_only_when_nothing_is_left(store: JobStore) -> None:
     batch, jobs = make_batch(1)
     store.submit(batch, jobs)
     assert store.end_batch(batch.batch_id, BatchState.COMPLETED, 1.0) is None
@@ -168,7 +177,7 @@ def test_a_batch_ends_only_when_nothing_is_left(store: SqlJobStore) -> None:
     assert store.unfinished() == []
 
 
-def test_recovery_requeues_what_a_dead_server_left(store: SqlJobStore) -> None:
+def test_recovery_requeues_what_a_dead_server_left(store: JobStore) -> None:
     batch, jobs = make_batch(2)
     store.submit(batch, jobs)
     store.claim(full_batches=[], now=1.0)
@@ -179,10 +188,76 @@ def test_recovery_requeues_what_a_dead_server_left(store: SqlJobStore) -> None:
     assert (found.counts["queued"], found.counts["running"]) == (2, 0)
     again = store.claim(full_batches=[], now=3.0)
     assert again is not None
-    assert (again.job_id, again.attempts) == (jobs[0].job_id, 2)
+    assert (again.job_id, again.fence, again.attempts) == (jobs[0].job_id, 2, 1)
+    assert store.finish(again.job_id, 1, SUCCESS, 4.0) is None
 
 
-def test_a_key_makes_one_batch_and_refuses_another_body(store: SqlJobStore) -> None:
+def test_a_worker_that_died_counts_as_an_attempt(store: JobStore) -> None:
+    batch, jobs = make_batch(1)
+    store.submit(batch, jobs)
+    for fence in (1, 2, 3):
+        job = store.claim(full_batches=[], now=1.0)
+        assert job is not None
+        assert (job.fence, job.attempts) == (fence, fence)
+        store.release(job.job_id, fence, "signal SIGSEGV", 2.0)
+
+
+def test_an_owner_with_less_running_goes_first(store: JobStore) -> None:
+    for owner, created_at in (("busy", 1.0), ("busy", 2.0), ("idle", 3.0)):
+        store.submit(*make_batch(2, owner=owner, created_at=created_at))
+    claimed = [store.claim(full_batches=[], now=4.0) for _ in range(4)]
+    owners = [store.batch(job.batch_id).owner for job in claimed if job is not None]  # type: ignore[union-attr]
+    assert owners == ["busy", "idle", "busy", "idle"]
+
+
+def test_limits_are_checked_where_the_batch_is_stored(store: JobStore) -> None:
+    limits = QueueLimits(max_queued_jobs=5, max_active_batches=2)
+    store.submit(*make_batch(3, owner="a"), None, limits)
+    too_large = make_batch(3, owner="a")
+    with pytest.raises(ResourceExhaustionError, match="limit of 5") as full:
+        store.submit(*too_large, None, limits)
+    assert full.value.code == "queue_full"
+    assert store.batch(too_large[0].batch_id) is None
+    store.submit(*make_batch(1, owner="a"), None, limits)
+    with pytest.raises(ResourceExhaustionError) as many:
+        store.submit(*make_batch(1, owner="a"), None, limits)
+    assert many.value.code == "too_many_active_batches"
+    store.submit(*make_batch(1, owner="b"), None, limits)
+
+
+def test_progress_is_kept_for_running_jobs_only(store: JobStore) -> None:
+    batch, jobs = make_batch(2)
+    store.submit(batch, jobs)
+    store.claim(full_batches=[], now=1.0)
+    store.progress({jobs[0].job_id: 7, jobs[1].job_id: 7}, {batch.batch_id: 12.5})
+    assert [job.evaluations_done for job in store.jobs(batch.batch_id)] == [7, 0]
+    assert store.evaluations(batch.batch_id) == (7, 20)
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert found.elapsed_seconds == 12.5
+
+
+def test_a_batch_expires_when_it_has_ended_and_its_time_is_over(store: JobStore) -> None:
+    batch, jobs = make_batch(1)
+    store.submit(replace(batch, expires_at=10.0), jobs)
+    assert store.expired(20.0) == []
+    store.end_queued(
+        batch.batch_id, Ending(state=JobState.CANCELLED, failure=Failure(code="cancelled", message="no")), 1.0
+    )
+    store.end_batch(batch.batch_id, BatchState.CANCELLED, 2.0)
+    assert store.expired(9.0) == []
+    assert store.expired(20.0) == [batch.batch_id]
+
+
+def test_jobs_are_found_by_id_and_by_strategy(store: JobStore) -> None:
+    batch, jobs = make_batch(2)
+    store.submit(batch, jobs)
+    assert [job.job_id for job in store.jobs(batch.batch_id, name=jobs[1].job_id)] == [jobs[1].job_id]
+    assert len(store.jobs(batch.batch_id, name="s")) == 2
+    assert store.jobs(batch.batch_id, name="nobody") == []
+
+
+def test_a_key_makes_one_batch_and_refuses_another_body(store: JobStore) -> None:
     key = IdempotencyKey(owner="o", path="/p", key="k", body_hash="h")
     first, first_jobs = make_batch(1)
     second, second_jobs = make_batch(1)
@@ -198,7 +273,7 @@ def test_a_key_makes_one_batch_and_refuses_another_body(store: SqlJobStore) -> N
     ).replayed
 
 
-def test_a_running_batch_cannot_be_deleted_and_shared_tables_stay(store: SqlJobStore) -> None:
+def test_a_running_batch_cannot_be_deleted_and_shared_tables_stay(store: JobStore) -> None:
     kept, kept_jobs = make_batch(1)
     gone, gone_jobs = make_batch(1)
     for batch, jobs in ((kept, kept_jobs), (gone, gone_jobs)):
@@ -214,7 +289,7 @@ def test_a_running_batch_cannot_be_deleted_and_shared_tables_stay(store: SqlJobS
     assert store.delete_batch(kept.batch_id) == ["a" * 64 + ".parquet"]
 
 
-def test_lists_are_newest_first_and_continue_after_a_position(store: SqlJobStore) -> None:
+def test_lists_are_newest_first_and_continue_after_a_position(store: JobStore) -> None:
     made = [make_batch(1, created_at=float(i)) for i in range(5)]
     for batch, jobs in made:
         store.submit(batch, jobs)

@@ -5,22 +5,45 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from stratopt._version import __version__
-from stratopt.api.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HostMiddleware
 from stratopt.api.problems import install_problem_handlers
-from stratopt.api.routers import catalogues, optimization, system
+from stratopt.api.rate_limit import RateLimiter
+from stratopt.api.routers import catalogues, optimization, results, system
+from stratopt.api.security import Gatekeeper
 from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.api.streaming import StreamGuard
+from stratopt.monitoring.metrics import Metrics
 from stratopt.strategies.catalogue import StrategyCatalogue
 from stratopt.wire.problems import Problem
 
 DESCRIPTION = "Optimise many trading strategies in one request and learn which results are real."
 
 
-def make_app(service: OptimizationService, strategies: StrategyCatalogue, *, max_body_bytes: int) -> FastAPI:
+@dataclass(frozen=True, kw_only=True)
+class AppLimits:
+    """What the HTTP side allows."""
+
+    max_body_bytes: int
+    max_streams: int
+    submissions_per_minute: int
+    reads_per_minute: int
+    allowed_hosts: frozenset[str]
+
+
+def make_app(
+    service: OptimizationService,
+    strategies: StrategyCatalogue,
+    *,
+    gatekeeper: Gatekeeper,
+    metrics: Metrics,
+    limits: AppLimits,
+) -> FastAPI:
     """The application; its lifespan starts and stops the supervisor."""
 
     @asynccontextmanager
@@ -34,13 +57,25 @@ def make_app(service: OptimizationService, strategies: StrategyCatalogue, *, max
     problems: dict[int | str, dict[str, object]] = {
         "default": {"model": Problem, "description": "A problem document (RFC 9457)."}
     }
-    app = FastAPI(title="stratopt", version=__version__, description=DESCRIPTION, lifespan=lifespan, responses=problems)
-    app.state.service, app.state.strategies = service, strategies
-    app.state.draining, app.state.started_at, app.state.max_body_bytes = False, time.monotonic(), max_body_bytes
-    for router in (optimization.router, catalogues.router, system.router):
+    app = FastAPI(
+        title="stratopt",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        responses=problems,
+        docs_url=None,
+        redoc_url=None,
+    )
+    state = app.state
+    state.service, state.strategies, state.gatekeeper, state.metrics = service, strategies, gatekeeper, metrics
+    state.draining, state.started_at, state.max_body_bytes = False, time.monotonic(), limits.max_body_bytes
+    state.rate_limiter = RateLimiter({"submit": limits.submissions_per_minute, "read": limits.reads_per_minute})
+    state.streams = StreamGuard(limits.max_streams, metrics)
+    metrics.watch(service.manager, service.planner.limits.max_parallel_jobs)
+    for router in (optimization.router, results.router, catalogues.router, system.router):
         app.include_router(router)
     install_problem_handlers(app)
-
-    app.add_middleware(BodyLimitMiddleware, max_bytes=max_body_bytes)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_body_bytes)
+    app.add_middleware(HostMiddleware, allowed_hosts=limits.allowed_hosts)
+    app.add_middleware(ExchangeMiddleware, metrics=metrics)
     return app

@@ -11,8 +11,10 @@ import orjson
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
+from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.errors import StratoptError
+from stratopt.optimization.jobs import Batch, Job
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -72,3 +74,26 @@ def wait_seconds(prefer: str | None) -> float:
     """Seconds of ``Prefer: wait=N``, at most 60; 0 without it."""
     match = re.search(r"\bwait(?:=(\d{1,6}))?\b", prefer or "")
     return 0.0 if not match else min(60.0, float(match[1] or 60))
+
+
+def _readable_batch(batch_id: str, service: Service, caller: Reader) -> Batch:
+    return service.batch(batch_id, owner=caller.sees)
+
+
+def _writable_batch(batch_id: str, service: Service, caller: Writer) -> Batch:
+    return service.batch(batch_id, owner=caller.sees)
+
+
+def _readable_job(job_id: str, service: Service, caller: Reader) -> Job:
+    return service.job(job_id, owner=caller.sees)
+
+
+def _writable_job(job_id: str, service: Service, caller: Writer) -> Job:
+    return service.job(job_id, owner=caller.sees)
+
+
+ReadableBatch = Annotated[Batch, Depends(_readable_batch)]
+WritableBatch = Annotated[Batch, Depends(_writable_batch)]
+ReadableJob = Annotated[Job, Depends(_readable_job)]
+WritableJob = Annotated[Job, Depends(_writable_job)]
+"""What the path names, if the caller may see it; another key's things do not exist."""

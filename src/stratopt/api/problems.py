@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +17,20 @@ from stratopt.errors import StratoptError
 from stratopt.wire.problems import field_problem
 
 PROBLEM_JSON = "application/problem+json"
+HTTP_UNAUTHORIZED = 401
+OVERLOAD_STATUSES = frozenset({429, 503, 507})
 log = logging.getLogger(__name__)
 
 STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not valid JSON"),
     "invalid_cursor": (400, "The cursor is not one of ours"),
     "invalid_idempotency_key": (400, "The Idempotency-Key is not usable"),
+    "invalid_signature": (400, "The signature is wrong"),
+    "host_not_allowed": (400, "The host is not one of this server's"),
+    "missing_api_key": (401, "An API key is needed"),
+    "invalid_api_key": (401, "The API key is not valid"),
+    "insufficient_scope": (403, "The API key may not do this"),
+    "origin_not_allowed": (403, "Pages of other origins may not write"),
     "not_found": (404, "There is nothing here"),
     "method_not_allowed": (405, "This method is not supported here"),
     "not_acceptable": (406, "None of the accepted formats is offered"),
@@ -36,12 +45,34 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "unknown_strategy": (422, "The strategy does not exist"),
     "unknown_symbol": (422, "The symbol does not exist"),
     "search_space_too_large": (422, "The request asks for too much"),
+    "webhook_url_forbidden": (422, "The webhook address is not allowed"),
     "idempotency_key_reused": (422, "The Idempotency-Key was used with another body"),
+    "rate_limited": (429, "Too many requests"),
+    "too_many_active_batches": (429, "Too many unfinished batches"),
+    "too_many_streams": (429, "Too many open event streams"),
     "internal_error": (500, "Something broke on our side"),
     "draining": (503, "The server is shutting down"),
     "queue_full": (503, "The queue is full"),
+    "storage_full": (507, "The disk is full"),
     "storage_unavailable": (503, "The database does not answer"),
 }
+ITEM_CODES: Mapping[str, str] = {
+    "strategy_error": "The strategy raised an error or returned something that is no target",
+    "data_unavailable": "There is no usable market data",
+    "insufficient_data": "There are too few bars for the folds",
+    "no_trades": "No parameters led to enough trades",
+    "look_ahead": "The strategy uses bars of the future",
+    "timeout": "The job reached its time limit",
+    "deadline_exceeded": "The batch reached its time limit before the job ended",
+    "out_of_memory": "The job needed more memory than a worker may use",
+    "worker_died": "The worker process died, several times",
+    "cancelled": "The batch was cancelled before the job ended",
+    "not_serializable": "The result cannot be written as JSON",
+}
+"""Codes of items in a batch; they stand in results, not in HTTP answers."""
+
+ERROR_PAGES: Mapping[str, str] = {**{code: title for code, (_, title) in STATUS_OF_CODE.items()}, **ITEM_CODES}
+
 CODE_OF_STATUS = {
     400: "malformed_json",  # FastAPI answers it to bodies that it cannot decode
     404: "not_found",
@@ -52,10 +83,16 @@ CODE_OF_STATUS = {
 }
 RETRY_AFTER_SECONDS: Mapping[str, int] = {
     "batch_not_finished": 2,
+    "idempotency_in_progress": 1,
+    "too_many_active_batches": 10,
+    "too_many_streams": 10,
     "draining": 10,
     "queue_full": 10,
+    "storage_full": 30,
     "storage_unavailable": 5,
 }
+JITTER_SECONDS = 3
+"""Added at random to the wait after an overload, so that clients do not come back all at once."""
 
 
 def problem_response(
@@ -76,9 +113,20 @@ def problem_response(
     if errors is not None:
         document["errors"] = list(errors)
     merged = dict(headers or {})
-    if code in RETRY_AFTER_SECONDS:
-        merged.setdefault("Retry-After", str(RETRY_AFTER_SECONDS[code]))
+    if retry_after := _retry_after(code, document):
+        merged.setdefault("Retry-After", str(retry_after))
+    if status == HTTP_UNAUTHORIZED:
+        merged.setdefault("WWW-Authenticate", "Bearer")
     return Response(orjson.dumps(document, default=str), status_code=status, media_type=PROBLEM_JSON, headers=merged)
+
+
+def _retry_after(code: str, document: Mapping[str, Any]) -> int | None:
+    if "retry_after_seconds" in document:
+        return int(document["retry_after_seconds"])
+    seconds = RETRY_AFTER_SECONDS.get(code)
+    if seconds is None or STATUS_OF_CODE[code][0] not in OVERLOAD_STATUSES:
+        return seconds
+    return seconds + random.randint(0, JITTER_SECONDS)
 
 
 def install_problem_handlers(app: FastAPI) -> None:

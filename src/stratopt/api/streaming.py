@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 
 from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.errors import StratoptError
+from stratopt.monitoring.metrics import Metrics
 from stratopt.optimization.jobs import Batch
 
 PROGRESS_SECONDS = 0.25
@@ -77,3 +80,33 @@ def ndjson(meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: 
     if block:
         yield b"\n".join(block) + b"\n"
     yield orjson.dumps({"type": "end", "count": count, "complete": complete}) + b"\n"
+
+
+class StreamGuard:
+    """Counts the open streams of each caller and refuses more than ``most``."""
+
+    def __init__(self, most: int, metrics: Metrics) -> None:
+        self._most = most
+        self._metrics = metrics
+        self._open: Counter[str] = Counter()
+
+    def count(self, caller: str, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """``stream``, counted until it ends; StratoptError ``too_many_streams`` at the limit."""
+        if self._open[caller] >= self._most:
+            self._metrics.rejected.labels("too_many_streams").inc()
+            raise StratoptError(
+                f"{self._open[caller]} event streams are open, which is the limit; close one or poll the status instead",
+                code="too_many_streams",
+                limit=self._most,
+            )
+        self._open[caller] += 1
+        self._metrics.streams.inc()
+        return self._counted(caller, stream)
+
+    async def _counted(self, caller: str, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for piece in stream:
+                yield piece
+        finally:
+            self._open[caller] -= 1
+            self._metrics.streams.dec()

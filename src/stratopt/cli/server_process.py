@@ -18,6 +18,7 @@ import httpx2
 
 from stratopt.cli.output import EXIT_INVALID, EXIT_UNEXPECTED, fail, say
 
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 START_SECONDS = 60.0
 GRACEFUL_SECONDS = 10
 
@@ -26,12 +27,21 @@ def serve(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; open event streams get a ``shutdown`` event first."""
     import uvicorn
 
-    from stratopt.bootstrap import make_server_app
+    from stratopt.bootstrap import make_parts, make_server_app
+    from stratopt.monitoring.log_setup import configure_logging
     from stratopt.settings import Settings
 
     settings = Settings()
+    configure_logging(settings.log_level)
     lock = _own_directory(settings.data_dir)
-    app = make_server_app(settings)
+    parts = make_parts(settings)
+    if host not in LOOPBACK and not parts.keys.list():
+        fail(
+            f"refusing to listen on {host} without API keys: anyone who reaches it could run optimisations",
+            EXIT_INVALID,
+            "make a key with `stratopt keys create NAME`, or listen on 127.0.0.1",
+        )
+    app = make_server_app(settings, parts)
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -45,6 +55,8 @@ def serve(host: str, port: int) -> None:
         log_level=settings.log_level.lower(),
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         access_log=False,
+        log_config=None,
+        server_header=False,
     )
     try:
         Server(config).run()

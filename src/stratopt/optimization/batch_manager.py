@@ -11,15 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratopt.errors import StratoptError
-from stratopt.optimization.exceptions import BatchOptimizationError
+from stratopt.optimization.endings import batch_late, batch_outcome, cancelled, ending_of, given_up, job_late
+from stratopt.optimization.exceptions import BatchOptimizationError, ResourceExhaustionError
 from stratopt.optimization.executor import Died, Executor, ExecutorEvent, Finished, Progressed
-from stratopt.optimization.job_store import IdempotencyKey, JobStore, Submitted
+from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Failure, Job, JobId, JobState
 
 MAX_ATTEMPTS = 3
 BACK_OFF_SECONDS = (0.2, 1.0)
 IDLE_SECONDS = 1.0
 PROGRESS_SECONDS = 0.25
+CLOCK_SECONDS = 5.0
+STORAGE_RETRY_SECONDS = 0.5
+HOUSEKEEPING_SECONDS = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -33,30 +37,71 @@ class Running:
     deadline_is_batch: bool
 
 
+@dataclass
+class Live:
+    """A batch that has not ended: its limit on the monotonic clock, so that changes of the wall clock do not matter."""
+
+    batch: Batch
+    admitted_at: float
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic seconds."""
+        return self.admitted_at + self.batch.deadline_seconds - self.batch.elapsed_seconds
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """How much of the limit is used, over all servers that had it."""
+        return self.batch.elapsed_seconds + time.monotonic() - self.admitted_at
+
+
 class BatchOptimizationManager:
     """Accepts batches, runs their jobs on an executor, records what happened.
 
-    Only the supervisor thread calls the executor and the store's moves; other threads submit, cancel and wait.
+    Only the supervisor thread calls the executor and the store's moves; other threads submit, cancel and wait. What cannot be
+    stored is held and tried again; nothing that a worker finished is lost while this process lives.
 
     Parameters
     ----------
     store : JobStore
     executor : Executor
     payload : callable
-        What a worker needs to run a job; an error it raises is the job's failure.
+        What a worker needs to run a job; a StratoptError that it raises is the job's failure.
+    limits : QueueLimits, optional
+        How much may wait.
+    may_dispatch : callable
+        Whether the machine has room for another job now (memory, CPU).
+    forget : callable
+        Hears the names of artefacts that nothing refers to any more.
     """
 
-    def __init__(self, store: JobStore, executor: Executor, payload: Callable[[Job], Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        executor: Executor,
+        payload: Callable[[Job], Mapping[str, Any]],
+        *,
+        limits: QueueLimits | None = None,
+        may_dispatch: Callable[[], bool] = lambda: True,
+        forget: Callable[[Sequence[str]], None] = lambda names: None,
+        on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
+        on_batch_ended: Callable[[str, BatchState], None] = lambda batch_id, state: None,
+    ) -> None:
         self.store = store
         self._executor = executor
         self._payload = payload
+        self._limits = limits
+        self._may_dispatch = may_dispatch
+        self._forget = forget
+        self._on_ended = on_ended
+        self._on_batch_ended = on_batch_ended
         self._running: dict[JobId, Running] = {}
         self._requeue_at: list[tuple[float, Job, str]] = []
-        self._batch_deadlines: dict[BatchId, float] = {}
-        self._live: dict[BatchId, Batch] = {}
+        self._held: list[tuple[Job, Ending]] = []
+        self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._progress: dict[JobId, int] = {}
-        self._next_flush = 0.0
+        self._next: dict[str, float] = {"progress": 0.0, "clock": 0.0, "storage": 0.0, "housekeeping": 0.0}
         self._changed = threading.Condition()
         self._revision: Counter[str] = Counter()
         self._stopping = threading.Event()
@@ -82,7 +127,7 @@ class BatchOptimizationManager:
 
     def submit(self, batch: Batch, jobs: Sequence[Job], key: IdempotencyKey | None = None) -> Submitted:
         """Store a batch and let it run."""
-        submitted = self.store.submit(batch, jobs, key)
+        submitted = self.store.submit(batch, jobs, key, self._limits)
         self._tell(lambda: self._admit(submitted.batch))
         return submitted
 
@@ -92,29 +137,34 @@ class BatchOptimizationManager:
         if batch is None:
             raise BatchOptimizationError(f"no batch {batch_id!r}", code="not_found", batch_id=batch_id)
         if not batch.state.is_terminal:
-            self._tell(lambda: self._cancel(batch.batch_id))
+            self._tell(lambda: self._end_all(batch.batch_id, cancelled()))
         return batch
 
     def wait(self, batch_id: str, timeout: float | None = None) -> Batch:
         """The batch when it has ended, or as it is after ``timeout`` seconds."""
         until = None if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            while True:
-                batch = self.store.batch(batch_id)
-                if batch is None:
-                    raise BatchOptimizationError(f"no batch {batch_id!r}", code="not_found", batch_id=batch_id)
+        seen = -1
+        while True:
+            with self._changed:
+                revision = self._revision[batch_id]
                 left = None if until is None else until - time.monotonic()
-                if batch.state.is_terminal or (left is not None and left <= 0) or self.failure:
-                    return batch
-                self._changed.wait(1.0 if left is None else min(left, 1.0))
+                if revision == seen and (left is None or left > 0) and not self.failure:
+                    self._changed.wait(1.0 if left is None else min(left, 1.0))
+                seen = self._revision[batch_id]
+            batch = self.store.batch(batch_id)
+            if batch is None:
+                raise BatchOptimizationError(f"no batch {batch_id!r}", code="not_found", batch_id=batch_id)
+            if batch.state.is_terminal or (until is not None and time.monotonic() >= until) or self.failure:
+                return batch
 
     def revision(self, batch_id: str) -> int:
         """A number that grows whenever something about the batch changed in this process."""
         return self._revision[batch_id]
 
-    def evaluations_done(self, job_id: str) -> int | None:
-        """Latest progress of a running job, fresher than the store's."""
-        return self._progress.get(JobId(job_id))
+    @property
+    def workers_busy(self) -> int:
+        """Jobs that a worker has now."""
+        return len(self._running)
 
     def _tell(self, action: Callable[[], None]) -> None:
         self._inbox.append(action)
@@ -125,11 +175,12 @@ class BatchOptimizationManager:
     def _supervise(self) -> None:
         try:
             self._executor.open()
-            self.store.recover(time.time())
+            recovered = self.store.recover(time.time())
+            log.info("supervisor_started", extra={"recovered_jobs": recovered})
             for batch in self.store.unfinished():
                 self._admit(batch)
                 if batch.state is BatchState.CANCELLING:
-                    self._cancel(batch.batch_id)
+                    self._end_all(batch.batch_id, cancelled())
             self._ready.set()
             while not self._stopping.is_set():
                 self._step()
@@ -144,54 +195,59 @@ class BatchOptimizationManager:
                 self._changed.notify_all()
 
     def _step(self) -> None:
-        while self._inbox:
-            self._inbox.popleft()()
-        self._requeue_due()
-        self._end_late_batches()
-        self._dispatch()
+        try:
+            while self._inbox:
+                self._inbox[0]()  # stays in the inbox until it went through
+                self._inbox.popleft()
+            self._store_held()
+            self._requeue_due()
+            self._end_late_batches()
+            self._dispatch()
+            self._keep_books()
+        except ResourceExhaustionError as error:
+            log.warning("storage_failed", extra={"code": error.code, "reason": error.message})
+            self._next["storage"] = time.monotonic() + STORAGE_RETRY_SECONDS
         for event in self._executor.events(self._patience()):
             self._handle(event)
-        self._flush_progress()
 
     def _patience(self) -> float:
         now = time.monotonic()
-        moments = [now + IDLE_SECONDS, *(at for at, _, _ in self._requeue_at), *self._batch_deadlines.values()]
+        moments = [now + IDLE_SECONDS, *(at for at, _, _ in self._requeue_at)]
+        moments += [live.deadline for live in self._live.values()]
         if self._progress:
-            moments.append(self._next_flush)
-        return max(0.0, min(moments) - now)
+            moments.append(self._next["progress"])
+        earliest = max(min(moments), self._next["storage"])
+        return max(0.0, earliest - now)
 
     def _admit(self, batch: Batch) -> None:
-        if batch.state.is_terminal or batch.batch_id in self._live:
-            return
-        self._live[batch.batch_id] = batch
-        elapsed = max(0.0, time.time() - batch.created_at)
-        self._batch_deadlines[batch.batch_id] = time.monotonic() + max(0.0, batch.deadline_seconds - elapsed)
-        self._settle(batch.batch_id)
+        if not batch.state.is_terminal and batch.batch_id not in self._live:
+            self._live[batch.batch_id] = Live(batch, time.monotonic())
+            self._settle(batch.batch_id)
 
     def _dispatch(self) -> None:
-        while self._live and self._executor.free() > 0:
+        while self._live and self._executor.free() > 0 and self._may_dispatch():
             busy = Counter(running.job.batch_id for running in self._running.values())
             busy.update(job.batch_id for _, job, _ in self._requeue_at)
-            full = [batch_id for batch_id, batch in self._live.items() if busy[batch_id] >= batch.parallel_jobs]
+            busy.update(job.batch_id for job, _ in self._held)
+            full = [batch_id for batch_id, live in self._live.items() if busy[batch_id] >= live.batch.parallel_jobs]
             job = self.store.claim(full_batches=full, now=time.time())
             if job is None:
                 return
             self._start(job)
 
     def _start(self, job: Job) -> None:
+        if job.batch_id not in self._live:  # submitted between the claim's look and its message to us
+            batch = self.store.batch(job.batch_id)
+            assert batch is not None
+            self._live[job.batch_id] = Live(batch, time.monotonic())
         self._touch(job.batch_id)
         own = time.monotonic() + job.spec.search.timeout_minutes * 60
-        batch_limit = self._batch_deadlines[job.batch_id]
+        batch_limit = self._live[job.batch_id].deadline
         try:
             payload = self._payload(job)
         except StratoptError as error:
-            self._finish(
-                job,
-                Ending(
-                    state=JobState.FAILED,
-                    failure=Failure(code=error.code, message=error.message, context=error.context),
-                ),
-            )
+            failure = Failure(code=error.code, message=error.message, context=error.context)
+            self._finish(job, Ending(state=JobState.FAILED, failure=failure))
             return
         self._executor.start(job.job_id, payload, min(own, batch_limit))
         self._running[job.job_id] = Running(job, min(own, batch_limit), batch_limit < own)
@@ -207,116 +263,104 @@ class BatchOptimizationManager:
         del self._running[event.job_id]
         self._progress.pop(event.job_id, None)
         if isinstance(event, Finished):
-            self._finish(running.job, _ending(event.message))
+            self._finish(running.job, ending_of(event.message))
         elif event.killed_by_deadline:
-            self._finish(running.job, _late(running))
+            late = (
+                batch_late(self._live[running.job.batch_id].batch)
+                if running.deadline_is_batch
+                else job_late(running.job)
+            )
+            self._finish(running.job, late)
         else:
             self._retry_or_give_up(running.job, event)
 
     def _retry_or_give_up(self, job: Job, death: Died) -> None:
+        log.warning("worker_died", extra={"job_id": job.job_id, "reason": death.reason, "attempt": job.attempts})
         if job.attempts < MAX_ATTEMPTS:
-            self._requeue_at.append((time.monotonic() + BACK_OFF_SECONDS[job.attempts - 1], job, death.reason))
-            return
-        message = f"its worker process died {job.attempts} times, the last time by {death.reason}; the job is given up so that it cannot harm others"
-        failure = Failure(
-            code="worker_died",
-            message=message,
-            context={"attempts": job.attempts, "reason": death.reason, "poison": True},
-        )
-        self._finish(job, Ending(state=JobState.FAILED, failure=failure))
+            pause = BACK_OFF_SECONDS[min(job.attempts, len(BACK_OFF_SECONDS)) - 1]
+            self._requeue_at.append((time.monotonic() + pause, job, death.reason))
+        else:
+            self._finish(job, given_up(job, death.reason))
 
     def _requeue_due(self) -> None:
         now = time.monotonic()
-        due = [entry for entry in self._requeue_at if entry[0] <= now]
-        self._requeue_at = [entry for entry in self._requeue_at if entry[0] > now]
-        for _, job, reason in due:
-            self.store.release(job.job_id, job.attempts, reason)
+        for entry in [entry for entry in self._requeue_at if entry[0] <= now]:
+            _, job, reason = entry
+            self.store.release(job.job_id, job.fence, reason, time.time())
+            self._requeue_at.remove(entry)
             self._touch(job.batch_id)
 
     def _finish(self, job: Job, ending: Ending) -> None:
-        self.store.finish(job.job_id, job.attempts, ending, time.time())
-        self._settle(job.batch_id)
+        self._held.append((job, ending))
+        try:
+            self._store_held()
+        except ResourceExhaustionError as error:
+            log.warning("ending_held", extra={"job_id": job.job_id, "code": error.code, "reason": error.message})
 
-    def _cancel(self, batch_id: BatchId) -> None:
-        failure = Failure(code="cancelled", message="the batch was cancelled before this job ended")
-        self._end_all(batch_id, Ending(state=JobState.CANCELLED, failure=failure))
+    def _store_held(self) -> None:
+        """Write endings in order; one that cannot be written stays for the next time."""
+        while self._held:
+            job, ending = self._held[0]
+            event = self.store.finish(job.job_id, job.fence, ending, time.time())
+            self._held.pop(0)
+            if event is not None:
+                self._on_ended(job, ending)
+            self._settle(job.batch_id)
 
     def _end_late_batches(self) -> None:
         now = time.monotonic()
-        for batch_id in [b for b, deadline in self._batch_deadlines.items() if deadline <= now]:
-            limit = self._live[batch_id].deadline_seconds
-            failure = Failure(
-                code="deadline_exceeded",
-                message=f"the batch reached its limit of {limit:g} s before this job ended; raise deadline_minutes or ask for less",
-                context={"limit_seconds": limit},
-            )
-            self._end_all(batch_id, Ending(state=JobState.TIMED_OUT, failure=failure))
+        for live in [live for live in self._live.values() if live.deadline <= now]:
+            self._end_all(live.batch.batch_id, batch_late(live.batch))
 
     def _end_all(self, batch_id: BatchId, ending: Ending) -> None:
+        """End whatever of a batch has not ended; may be called again after a failure of the storage."""
         for job_id, running in [(j, r) for j, r in self._running.items() if r.job.batch_id == batch_id]:
             self._executor.kill(job_id)
             del self._running[job_id]
             self._progress.pop(job_id, None)
-            self.store.finish(job_id, running.job.attempts, ending, time.time())
-        for _, job, _ in [entry for entry in self._requeue_at if entry[1].batch_id == batch_id]:
-            self.store.finish(job.job_id, job.attempts, ending, time.time())
-        self._requeue_at = [entry for entry in self._requeue_at if entry[1].batch_id != batch_id]
-        self.store.cancel_queued(batch_id, ending, time.time())
+            self._held.append((running.job, ending))
+        waiting = [entry for entry in self._requeue_at if entry[1].batch_id == batch_id]
+        for entry in waiting:
+            self._requeue_at.remove(entry)
+            self._held.append((entry[1], ending))
+        self._store_held()
+        self.store.end_queued(batch_id, ending, time.time())
         self._settle(batch_id)
 
     def _settle(self, batch_id: BatchId) -> None:
         """End the batch if nothing of it is left to do."""
-        batch = self.store.batch(batch_id)
+        batch, live = self.store.batch(batch_id), self._live.get(batch_id)
         if (
             batch is not None
+            and live
             and not batch.state.is_terminal
             and not batch.counts["queued"]
             and not batch.counts["running"]
         ):
-            self.store.end_batch(
-                batch_id, _outcome(batch, late=self._batch_deadlines[batch_id] <= time.monotonic()), time.time()
-            )
-            del self._live[batch_id], self._batch_deadlines[batch_id]
+            outcome = batch_outcome(batch, late=live.deadline <= time.monotonic())
+            self.store.end_batch(batch_id, outcome, time.time())
+            del self._live[batch_id]
+            log.info("batch_ended", extra={"batch_id": batch_id, "state": outcome.value})
+            self._on_batch_ended(batch_id, outcome)
         self._touch(batch_id)
 
-    def _flush_progress(self) -> None:
+    def _keep_books(self) -> None:
+        """Progress, clocks of the limits, retention: what is written now and then."""
         now = time.monotonic()
-        if self._progress and now >= self._next_flush:
-            self._next_flush = now + PROGRESS_SECONDS
-            self.store.progress(dict(self._progress))
+        progress = dict(self._progress) if now >= self._next["progress"] else {}
+        clocks = {b: live.elapsed_seconds for b, live in self._live.items()} if now >= self._next["clock"] else {}
+        if progress or clocks:
+            self.store.progress(progress, clocks)
+        if progress:
+            self._next["progress"] = now + PROGRESS_SECONDS
+        if now >= self._next["clock"]:
+            self._next["clock"] = now + CLOCK_SECONDS
+        if now >= self._next["housekeeping"]:
+            self._next["housekeeping"] = now + HOUSEKEEPING_SECONDS
+            for batch_id in self.store.expired(time.time()):
+                self._forget(self.store.delete_batch(batch_id))
 
     def _touch(self, batch_id: BatchId) -> None:
         with self._changed:
             self._revision[batch_id] += 1
             self._changed.notify_all()
-
-
-def _ending(message: Mapping[str, Any]) -> Ending:
-    resources = message.get("resources", {})
-    if message["type"] == "succeeded":
-        return Ending(state=JobState.SUCCEEDED, result=message["result"], resources=resources)
-    return Ending(state=JobState.FAILED, failure=Failure(**message["failure"]), resources=resources)
-
-
-def _late(running: Running) -> Ending:
-    if running.deadline_is_batch:
-        return Ending(
-            state=JobState.TIMED_OUT,
-            failure=Failure(
-                code="deadline_exceeded",
-                message="the batch reached its time limit while this job ran; raise deadline_minutes or ask for less",
-            ),
-        )
-    minutes = running.job.spec.search.timeout_minutes
-    message = f"the job ran longer than its limit of {minutes:g} minutes and was ended; raise timeout_minutes or lower max_evals"
-    return Ending(
-        state=JobState.TIMED_OUT, failure=Failure(code="timeout", message=message, context={"timeout_minutes": minutes})
-    )
-
-
-def _outcome(batch: Batch, *, late: bool) -> BatchState:
-    if batch.state is BatchState.CANCELLING:
-        return BatchState.CANCELLED
-    if late and batch.counts["timed_out"]:
-        return BatchState.TIMED_OUT
-    return BatchState.COMPLETED if batch.counts["succeeded"] else BatchState.FAILED

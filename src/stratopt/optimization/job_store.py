@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
 
 
@@ -17,6 +18,34 @@ class IdempotencyKey:
     path: str
     key: str
     body_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueLimits:
+    """How much may wait, checked in the transaction that submits."""
+
+    max_queued_jobs: int
+    max_active_batches: int
+
+    def check(self, *, queued_jobs: int, new_jobs: int, active_batches: int) -> None:
+        """ResourceExhaustionError when the limits leave no room."""
+        if active_batches >= self.max_active_batches:
+            raise ResourceExhaustionError(
+                f"{active_batches} of your batches have not ended, and the limit is {self.max_active_batches}; "
+                "wait for one to end or cancel one",
+                code="too_many_active_batches",
+                active=active_batches,
+                limit=self.max_active_batches,
+            )
+        if queued_jobs + new_jobs > self.max_queued_jobs:
+            raise ResourceExhaustionError(
+                f"{queued_jobs} jobs wait, {new_jobs} more would pass the queue's limit of {self.max_queued_jobs}; "
+                "try again later",
+                code="queue_full",
+                queued=queued_jobs,
+                requested=new_jobs,
+                limit=self.max_queued_jobs,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +64,18 @@ class JobStore(Protocol):
     ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows.
     """
 
-    def submit(self, batch: Batch, jobs: Sequence[Job], key: IdempotencyKey | None = None) -> Submitted:
-        """Store a batch with its jobs. ConcurrencyError ``idempotency_key_reused`` when the key came with another body."""
+    def submit(
+        self,
+        batch: Batch,
+        jobs: Sequence[Job],
+        key: IdempotencyKey | None = None,
+        limits: QueueLimits | None = None,
+    ) -> Submitted:
+        """Store a batch with its jobs, or find the one that ``key`` made before.
+
+        ConcurrencyError ``idempotency_key_reused`` when the key came with another body; ResourceExhaustionError
+        ``queue_full`` or ``too_many_active_batches`` when a limit would be passed.
+        """
         ...
 
     def batch(self, batch_id: str) -> Batch | None:
@@ -64,6 +103,7 @@ class JobStore(Protocol):
         self,
         batch_id: str,
         *,
+        name: str | None = None,
         states: Sequence[JobState] = (),
         after_index: int = -1,
         limit: int | None = None,
@@ -73,25 +113,25 @@ class JobStore(Protocol):
         ...
 
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
-        """Move one queued job to running and count an attempt; batches in ``full_batches`` wait.
+        """Move one queued job to running, raise its fence and count an attempt; batches in ``full_batches`` wait.
 
-        Higher priority first, then the batch with the fewest running jobs, then the oldest.
+        Higher priority first, then the owner and then the batch with the fewest running jobs, then the oldest.
         """
         ...
 
-    def progress(self, evaluations_done: Mapping[JobId, int]) -> None:
-        """Remember how far running jobs are."""
+    def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
+        """Remember how far running jobs are and how much of its limit each live batch has used."""
         ...
 
-    def finish(self, job_id: str, attempt: int, ending: Ending, now: float) -> Event | None:
-        """The one way into a terminal state: gives seq, counters and event. None when the attempt is no longer the running one."""
+    def finish(self, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
+        """End a running job: state, seq, counters and event at once. None when ``fence`` is old or the job does not run."""
         ...
 
-    def release(self, job_id: str, attempt: int, reason: str) -> bool:
-        """Back to the queue after an infrastructure death. False when the attempt is no longer the running one."""
+    def release(self, job_id: str, fence: int, reason: str, now: float) -> bool:
+        """Back to the queue after an infrastructure death. False when ``fence`` is old or the job does not run."""
         ...
 
-    def cancel_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
+    def end_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
         """End every queued job of a batch the same way."""
         ...
 
@@ -109,8 +149,12 @@ class JobStore(Protocol):
         """What ended, in order."""
         ...
 
-    def unfinished(self) -> Sequence[Batch]:
-        """Every batch that has not ended."""
+    def unfinished(self, owner: str | None = None) -> Sequence[Batch]:
+        """Every batch that has not ended, oldest first."""
+        ...
+
+    def expired(self, now: float) -> Sequence[str]:
+        """Finished batches whose time of keeping is over."""
         ...
 
     def recover(self, now: float) -> int:

@@ -89,13 +89,18 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job as the store knows it. Times are Unix seconds, UTC."""
+    """A job as the store knows it. Times are Unix seconds, UTC.
+
+    ``fence`` grows with every claim, and a write with an old one is refused. ``attempts`` counts claims whose worker was given a
+    fair chance: one that a server restart cut short does not count.
+    """
 
     job_id: JobId
     batch_id: BatchId
     index: int
     spec: JobSpec
     state: JobState = JobState.QUEUED
+    fence: int = 0
     attempts: int = 0
     evaluations_total: int = 0
     evaluations_done: int = 0
@@ -129,6 +134,7 @@ class Batch:
     priority: int = 0
     owner: str = ""
     deadline_seconds: float = 14_400.0
+    elapsed_seconds: float = 0.0
     created_at: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None

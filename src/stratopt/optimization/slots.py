@@ -100,7 +100,12 @@ class SlotExecutor:
 
     def _fork(self) -> Slot:
         assert self._zygote is not None, "open() comes first"
-        pid, pipe = self._zygote.fork()
+        try:
+            pid, pipe = self._zygote.fork()
+        except (EOFError, OSError):  # the zygote died, and its workers with it: a new one takes over
+            self._zygote.close()
+            self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
+            pid, pipe = self._zygote.fork()
         slot = Slot(pid, pipe)
         self._slots.append(slot)
         return slot
@@ -134,7 +139,10 @@ class SlotExecutor:
         until = time.monotonic() + REAP_SECONDS
         while time.monotonic() < until:
             wait([self._zygote.fileno()], max(0.0, until - time.monotonic()))
-            status = self._zygote.exits().get(pid)
+            try:
+                status = self._zygote.exits().get(pid)
+            except (EOFError, OSError):
+                return "the worker factory died"
             if status is not None:
                 return (
                     f"signal {signal.Signals(os.WTERMSIG(status)).name}"

@@ -9,8 +9,14 @@ import orjson
 from sqlalchemy import RowMapping
 
 from stratopt.optimization.job_spec import JobSpec
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Event, Job, JobId, JobState
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
 
+EVENT_OF_STATE = {
+    JobState.SUCCEEDED: "strategy.completed",
+    JobState.FAILED: "strategy.failed",
+    JobState.TIMED_OUT: "strategy.failed",
+    JobState.CANCELLED: "strategy.failed",
+}
 COUNTED = ("queued", "running", "succeeded", "failed", "timed_out", "cancelled")
 
 
@@ -40,6 +46,7 @@ def batch_row(batch: Batch) -> dict[str, Any]:
         "priority": batch.priority,
         "owner": batch.owner,
         "deadline_seconds": batch.deadline_seconds,
+        "elapsed_seconds": batch.elapsed_seconds,
         "created_at": batch.created_at,
         "expires_at": batch.expires_at,
         "last_seq": 0,
@@ -62,6 +69,7 @@ def read_batch(row: RowMapping | Mapping[str, Any]) -> Batch:
         priority=row["priority"],
         owner=row["owner"],
         deadline_seconds=row["deadline_seconds"],
+        elapsed_seconds=row["elapsed_seconds"],
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
@@ -77,8 +85,10 @@ def job_row(job: Job) -> dict[str, Any]:
         "job_id": job.job_id,
         "batch_id": job.batch_id,
         "position": job.index,
+        "strategy_id": job.spec.strategy_id,
         "spec": dump(job.spec.to_dict()),
         "state": job.state.value,
+        "fence": 0,
         "attempts": 0,
         "evaluations_total": job.evaluations_total,
         "evaluations_done": 0,
@@ -95,6 +105,7 @@ def read_job(row: RowMapping | Mapping[str, Any]) -> Job:
         index=row["position"],
         spec=JobSpec.from_dict(load(row["spec"])),
         state=JobState(row["state"]),
+        fence=row["fence"],
         attempts=row["attempts"],
         evaluations_total=row["evaluations_total"],
         evaluations_done=row["evaluations_done"],
@@ -117,3 +128,31 @@ def read_event(row: RowMapping | Mapping[str, Any]) -> Event:
         data=load(row["data"]),
         created_at=row["created_at"],
     )
+
+
+def event_row(batch_id: str, seq: int, kind: str, data: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Columns of an event."""
+    return {"batch_id": batch_id, "seq": seq, "kind": kind, "data": dump(data), "created_at": now}
+
+
+def ending_columns(ending: Ending, now: float) -> dict[str, Any]:
+    """Columns of a job that has ended."""
+    return {
+        "state": ending.state.value,
+        "ended_at": now,
+        "result": None if ending.result is None else dump(ending.result),
+        "failure": None if ending.failure is None else dump(ending.failure.to_dict()),
+        "resources": dump(ending.resources),
+    }
+
+
+def ended_data(row: Mapping[str, Any], ending: Ending) -> dict[str, Any]:
+    """What the event of an ended job says."""
+    spec = load(row["spec"])
+    data = {"job_id": row["job_id"], "index": row["position"], "status": ending.state.value}
+    data |= {name: spec[name] for name in ("strategy_id", "strategy", "symbol", "timeframe")}
+    if ending.failure:
+        data["error"] = {"code": ending.failure.code, "message": ending.failure.message}
+    if ending.result is not None:
+        data["summary"] = ending.result.get("summary")
+    return data

@@ -24,6 +24,7 @@ batches = Table(
     Column("priority", Integer, nullable=False),
     Column("owner", String(64), nullable=False),
     Column("deadline_seconds", Float, nullable=False),
+    Column("elapsed_seconds", Float, nullable=False, default=0.0),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("ended_at", Float),
@@ -41,8 +42,10 @@ jobs = Table(
     Column("job_id", String(40), primary_key=True),
     Column("batch_id", String(40), ForeignKey("batches.batch_id", ondelete="CASCADE"), nullable=False),
     Column("position", Integer, nullable=False),
+    Column("strategy_id", String(64), nullable=False),
     Column("spec", Text, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("fence", Integer, nullable=False, default=0),
     Column("attempts", Integer, nullable=False, default=0),
     Column("evaluations_total", Integer, nullable=False, default=0),
     Column("evaluations_done", Integer, nullable=False, default=0),
@@ -55,13 +58,14 @@ jobs = Table(
     Column("resources", Text, nullable=False),
     UniqueConstraint("batch_id", "position"),
     Index("jobs_by_state", "batch_id", "state", "position"),
+    Index("jobs_by_strategy", "batch_id", "strategy_id"),
 )
 
 attempts = Table(
     "attempts",
     metadata,
     Column("job_id", String(40), ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True),
-    Column("number", Integer, primary_key=True),
+    Column("fence", Integer, primary_key=True),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
     Column("outcome", String(200)),
@@ -86,4 +90,45 @@ idempotency_keys = Table(
     Column("body_hash", String(64), nullable=False),
     Column("batch_id", String(40), ForeignKey("batches.batch_id", ondelete="CASCADE"), nullable=False),
     Column("created_at", Float, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(16), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Column("last_used_at", Float),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("webhook_id", String(40), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("url", String(2000), nullable=False),
+    Column("secret", String(100), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("disabled_at", Float),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", String(40), primary_key=True),
+    Column("webhook_id", String(40), ForeignKey("webhooks.webhook_id", ondelete="CASCADE"), nullable=False),
+    Column("batch_id", String(40), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Float),
+    Column("status_code", Integer),
+    Column("error", String(500)),
+    Column("created_at", Float, nullable=False),
+    Column("delivered_at", Float),
+    Index("deliveries_due", "next_at"),
 )

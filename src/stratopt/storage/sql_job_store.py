@@ -1,218 +1,83 @@
-"""JobStore on SQLAlchemy Core (SQLite)."""
+"""JobStore on SQLAlchemy Core (SQLite): every change of state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, select, update
 
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
-from stratopt.optimization.job_store import IdempotencyKey, Submitted
-from stratopt.optimization.jobs import Batch, BatchState, Ending, Event, Failure, Job, JobId, JobState
+from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
 from stratopt.storage import rows
-from stratopt.storage.schema import attempts, batches, events, idempotency_keys, jobs, metadata
+from stratopt.storage.failures import translated
+from stratopt.storage.schema import attempts, batches, events, idempotency_keys, jobs
+from stratopt.storage.sql_job_reader import LIVE_BATCHES, SqlJobReader
 
 IDEMPOTENCY_SECONDS = 86_400.0
-LIVE_BATCHES = (BatchState.QUEUED.value, BatchState.RUNNING.value, BatchState.CANCELLING.value)
-EVENT_OF_STATE = {
-    JobState.SUCCEEDED: "strategy.completed",
-    JobState.FAILED: "strategy.failed",
-    JobState.TIMED_OUT: "strategy.failed",
-    JobState.CANCELLED: "strategy.failed",
-}
+RUNNING, QUEUED = JobState.RUNNING.value, JobState.QUEUED.value
 
 
-class SqlJobStore:
-    """See ``JobStore`` for the contract. ``writer`` and ``reader`` are engines on the same database."""
+class SqlJobStore(SqlJobReader):
+    """See ``JobStore`` for the contract.
 
-    def __init__(self, writer: Engine, reader: Engine) -> None:
-        self._writer, self._reader = writer, reader
-        metadata.create_all(writer)
+    ``writer`` and ``reader`` are engines on the same, migrated database. ``reach`` hears ``<move>.before_commit`` and
+    ``<move>.after_commit`` of every transaction, which is where tests pull the plug.
+    """
+
+    def __init__(self, writer: Engine, reader: Engine, *, reach: Callable[[str], None] = lambda point: None) -> None:
+        super().__init__(reader)
+        self._writer = writer
+        self._reach = reach
 
     def close(self) -> None:
         """Release files and connections."""
         self._writer.dispose()
         self._reader.dispose()
 
-    # ---- submissions and look-ups
-
-    def submit(self, batch: Batch, jobs_: Sequence[Job], key: IdempotencyKey | None = None) -> Submitted:
+    def submit(
+        self,
+        batch: Batch,
+        jobs_: Sequence[Job],
+        key: IdempotencyKey | None = None,
+        limits: QueueLimits | None = None,
+    ) -> Submitted:
         """Store a batch with its jobs, or find the one that the key made before."""
-        with self._writer.begin() as connection:
-            if key and (earlier := self._earlier(connection, key, batch.created_at)):
+        with self._write("submit") as connection:
+            if key and (earlier := _earlier(connection, key, batch.created_at)):
                 return Submitted(batch=earlier, replayed=True)
+            if limits:
+                _check_room(connection, batch, limits)
             connection.execute(insert(batches).values(rows.batch_row(batch)))
             connection.execute(insert(jobs), [rows.job_row(job) for job in jobs_])
             if key:
+                promise = {"owner": key.owner, "path": key.path, "key": key.key, "body_hash": key.body_hash}
                 connection.execute(
-                    insert(idempotency_keys).values(
-                        owner=key.owner,
-                        path=key.path,
-                        key=key.key,
-                        body_hash=key.body_hash,
-                        batch_id=batch.batch_id,
-                        created_at=batch.created_at,
-                    )
+                    insert(idempotency_keys).values(**promise, batch_id=batch.batch_id, created_at=batch.created_at)
                 )
         return Submitted(batch=batch)
 
-    @staticmethod
-    def _earlier(connection: Connection, key: IdempotencyKey, now: float) -> Batch | None:
-        connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < now - IDEMPOTENCY_SECONDS))
-        same = and_(
-            idempotency_keys.c.owner == key.owner,
-            idempotency_keys.c.path == key.path,
-            idempotency_keys.c.key == key.key,
-        )
-        found = connection.execute(select(idempotency_keys).where(same)).mappings().first()
-        if found is None:
-            return None
-        if found["body_hash"] != key.body_hash:
-            raise ConcurrencyError(
-                f"Idempotency-Key {key.key!r} was used with another body; use a new key for a new request",
-                code="idempotency_key_reused",
-                key=key.key,
-            )
-        row = connection.execute(select(batches).where(batches.c.batch_id == found["batch_id"])).mappings().one()
-        return rows.read_batch(row)
-
-    def batch(self, batch_id: str) -> Batch | None:
-        """One batch."""
-        row = self._first(select(batches).where(batches.c.batch_id == batch_id))
-        return None if row is None else rows.read_batch(row)
-
-    def batches(
-        self,
-        *,
-        owner: str | None = None,
-        states: Sequence[BatchState] = (),
-        label: str | None = None,
-        created_after: float | None = None,
-        before: tuple[float, str] | None = None,
-        limit: int = 50,
-    ) -> Sequence[Batch]:
-        """Newest first."""
-        query = select(batches).order_by(batches.c.created_at.desc(), batches.c.batch_id.desc()).limit(limit)
-        if owner is not None:
-            query = query.where(batches.c.owner == owner)
-        if states:
-            query = query.where(batches.c.state.in_([s.value for s in states]))
-        if label is not None:
-            query = query.where(batches.c.label == label)
-        if created_after is not None:
-            query = query.where(batches.c.created_at > created_after)
-        if before is not None:
-            query = query.where(tuple_(batches.c.created_at, batches.c.batch_id) < before)
-        return [rows.read_batch(row) for row in self._all(query)]
-
-    def job(self, job_id: str) -> Job | None:
-        """One job with its result."""
-        row = self._first(select(jobs).where(jobs.c.job_id == job_id))
-        return None if row is None else rows.read_job(row)
-
-    def jobs(
-        self,
-        batch_id: str,
-        *,
-        states: Sequence[JobState] = (),
-        after_index: int = -1,
-        limit: int | None = None,
-        with_results: bool = True,
-    ) -> Sequence[Job]:
-        """Jobs of a batch in the order of submission."""
-        columns = list(jobs.c) if with_results else [c for c in jobs.c if c.name != "result"]
-        query = (
-            select(*columns).where(jobs.c.batch_id == batch_id, jobs.c.position > after_index).order_by(jobs.c.position)
-        )
-        if states:
-            query = query.where(jobs.c.state.in_([s.value for s in states]))
-        if limit is not None:
-            query = query.limit(limit)
-        return [rows.read_job(row) for row in self._all(query)]
-
-    def events(self, batch_id: str, *, after_seq: int = 0, limit: int = 1000) -> Sequence[Event]:
-        """What ended, in order."""
-        query = (
-            select(events)
-            .where(events.c.batch_id == batch_id, events.c.seq > after_seq)
-            .order_by(events.c.seq)
-            .limit(limit)
-        )
-        return [rows.read_event(row) for row in self._all(query)]
-
-    def unfinished(self) -> Sequence[Batch]:
-        """Every batch that has not ended, oldest first."""
-        return [
-            rows.read_batch(row)
-            for row in self._all(
-                select(batches).where(batches.c.state.in_(LIVE_BATCHES)).order_by(batches.c.created_at)
-            )
-        ]
-
-    def queue_length(self) -> int:
-        """Queued jobs of all batches."""
-        row = self._first(
-            select(func.coalesce(func.sum(batches.c.queued), 0).label("n")).where(batches.c.state.in_(LIVE_BATCHES))
-        )
-        return int(row["n"]) if row else 0
-
-    def position(self, batch_id: str) -> int:
-        """Queued jobs of batches that were submitted before this one."""
-        own = select(batches.c.created_at).where(batches.c.batch_id == batch_id).scalar_subquery()
-        row = self._first(
-            select(func.coalesce(func.sum(batches.c.queued), 0).label("n")).where(
-                batches.c.state.in_(LIVE_BATCHES), batches.c.created_at < own
-            )
-        )
-        return int(row["n"]) if row else 0
-
-    def evaluations(self, batch_id: str) -> tuple[int, int]:
-        """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
-        open_states = (JobState.QUEUED.value, JobState.RUNNING.value)
-        done = case((jobs.c.state.in_(open_states), jobs.c.evaluations_done), else_=jobs.c.evaluations_total)
-        row = self._first(
-            select(func.sum(done).label("done"), func.sum(jobs.c.evaluations_total).label("total")).where(
-                jobs.c.batch_id == batch_id
-            )
-        )
-        return (int(row["done"] or 0), int(row["total"] or 0)) if row else (0, 0)
-
-    # ---- the supervisor's moves
-
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
-        """Move one queued job to running and count an attempt."""
-        with self._writer.begin() as connection:
-            fairest = (
-                select(batches.c.batch_id)
-                .where(
-                    batches.c.state.in_((BatchState.QUEUED.value, BatchState.RUNNING.value)),
-                    batches.c.queued > 0,
-                    batches.c.batch_id.not_in(full_batches),
-                )
-                .order_by(batches.c.priority.desc(), batches.c.running, batches.c.created_at, batches.c.batch_id)
-                .limit(1)
-            )
-            batch_id = connection.execute(fairest).scalar()
+        """Move one queued job to running, raise its fence and count an attempt."""
+        with self._write("claim") as connection:
+            batch_id = connection.execute(_fairest(full_batches)).scalar()
             if batch_id is None:
                 return None
-            queued = (
-                select(jobs)
-                .where(jobs.c.batch_id == batch_id, jobs.c.state == JobState.QUEUED.value)
-                .order_by(jobs.c.position)
-                .limit(1)
-            )
-            row = dict(connection.execute(queued).mappings().one())
-            row |= {
-                "state": JobState.RUNNING.value,
+            waiting = select(jobs).where(jobs.c.batch_id == batch_id, jobs.c.state == QUEUED)
+            row = dict(connection.execute(waiting.order_by(jobs.c.position).limit(1)).mappings().one())
+            changed = {
+                "state": RUNNING,
+                "fence": row["fence"] + 1,
                 "attempts": row["attempts"] + 1,
                 "started_at": now,
                 "evaluations_done": 0,
             }
-            changed = {name: row[name] for name in ("state", "attempts", "started_at", "evaluations_done")}
+            row |= changed
             connection.execute(update(jobs).where(jobs.c.job_id == row["job_id"]).values(changed))
-            connection.execute(insert(attempts).values(job_id=row["job_id"], number=row["attempts"], started_at=now))
-            self._touch(
+            connection.execute(insert(attempts).values(job_id=row["job_id"], fence=row["fence"], started_at=now))
+            _touch(
                 connection,
                 batch_id,
                 queued=batches.c.queued - 1,
@@ -222,58 +87,53 @@ class SqlJobStore:
             )
         return rows.read_job(row)
 
-    def progress(self, evaluations_done: Mapping[JobId, int]) -> None:
-        """Remember how far running jobs are."""
-        with self._writer.begin() as connection:
-            for job_id, done in evaluations_done.items():
+    def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
+        """Remember how far running jobs are and how much of its limit each live batch has used."""
+        with self._write("progress") as connection:
+            if evaluations_done:
                 connection.execute(
                     update(jobs)
-                    .where(jobs.c.job_id == job_id, jobs.c.state == JobState.RUNNING.value)
-                    .values(evaluations_done=done)
+                    .where(jobs.c.job_id == bindparam("of"), jobs.c.state == RUNNING)
+                    .values(evaluations_done=bindparam("done")),
+                    [{"of": job_id, "done": done} for job_id, done in evaluations_done.items()],
                 )
-            touched = select(jobs.c.batch_id).where(jobs.c.job_id.in_(list(evaluations_done)))
-            connection.execute(
-                update(batches).where(batches.c.batch_id.in_(touched)).values(row_version=batches.c.row_version + 1)
-            )
-
-    def finish(self, job_id: str, attempt: int, ending: Ending, now: float) -> Event | None:
-        """End the running attempt of a job."""
-        with self._writer.begin() as connection:
-            row = (
+            if elapsed_seconds:
                 connection.execute(
-                    select(jobs.c.batch_id, jobs.c.attempts, jobs.c.state).where(jobs.c.job_id == job_id)
+                    update(batches)
+                    .where(batches.c.batch_id == bindparam("of"))
+                    .values(elapsed_seconds=bindparam("elapsed"), row_version=batches.c.row_version + 1),
+                    [{"of": batch_id, "elapsed": elapsed} for batch_id, elapsed in elapsed_seconds.items()],
                 )
-                .mappings()
-                .first()
-            )
-            if row is None or row["state"] != JobState.RUNNING.value or row["attempts"] != attempt:
+
+    def finish(self, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
+        """End the running attempt of a job."""
+        with self._write("finish") as connection:
+            current = and_(jobs.c.job_id == job_id, jobs.c.fence == fence, jobs.c.state == RUNNING)
+            row = connection.execute(select(jobs).where(current)).mappings().first()
+            if row is None:
                 return None
-            outcome = ending.failure.code if ending.failure else ending.state.value
-            self._close_attempt(connection, job_id, attempt, outcome, now)
-            return self._end_job(connection, job_id, row["batch_id"], "running", ending, now)
+            _close_attempt(connection, job_id, fence, ending.failure.code if ending.failure else "succeeded", now)
+            return _end_jobs(connection, [row], RUNNING, ending, now)[0]
 
-    def release(self, job_id: str, attempt: int, reason: str) -> bool:
+    def release(self, job_id: str, fence: int, reason: str, now: float) -> bool:
         """Back to the queue after an infrastructure death."""
-        with self._writer.begin() as connection:
-            return self._requeue(connection, job_id, attempt, reason, ended_at=None)
+        with self._write("release") as connection:
+            return _requeue(connection, job_id, fence, reason, now)
 
-    def cancel_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
+    def end_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
         """End every queued job of a batch the same way."""
-        with self._writer.begin() as connection:
-            waiting = (
-                select(jobs.c.job_id)
-                .where(jobs.c.batch_id == batch_id, jobs.c.state == JobState.QUEUED.value)
-                .order_by(jobs.c.position)
-            )
-            ids = connection.execute(waiting).scalars().all()
-            return [self._end_job(connection, job_id, batch_id, "queued", ending, now) for job_id in ids]
+        with self._write("end_queued") as connection:
+            waiting = select(jobs).where(jobs.c.batch_id == batch_id, jobs.c.state == QUEUED).order_by(jobs.c.position)
+            found = connection.execute(waiting).mappings().all()
+            return _end_jobs(connection, found, QUEUED, ending, now) if found else []
 
     def set_cancelling(self, batch_id: str) -> Batch | None:
         """Mark an unfinished batch."""
-        with self._writer.begin() as connection:
+        with self._write("cancel") as connection:
+            live = and_(batches.c.batch_id == batch_id, batches.c.state.in_(LIVE_BATCHES))
             connection.execute(
                 update(batches)
-                .where(batches.c.batch_id == batch_id, batches.c.state.in_(LIVE_BATCHES))
+                .where(live)
                 .values(state=BatchState.CANCELLING.value, row_version=batches.c.row_version + 1)
             )
             row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).mappings().first()
@@ -283,133 +143,149 @@ class SqlJobStore:
         self, batch_id: str, state: BatchState, now: float, failure: Mapping[str, Any] | None = None
     ) -> Event | None:
         """End a batch whose jobs have all ended."""
-        with self._writer.begin() as connection:
+        with self._write("end_batch") as connection:
             row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).mappings().first()
             if row is None or row["state"] not in LIVE_BATCHES or row["queued"] or row["running"]:
                 return None
-            self._touch(
-                connection,
-                batch_id,
-                state=state.value,
-                ended_at=now,
-                failure=None if failure is None else rows.dump(failure),
-            )
             counts = {name: row[name] for name in ("total", *rows.COUNTED)}
-            return self._add_event(connection, batch_id, "batch.ended", {"status": state.value, "counts": counts}, now)
+            event = rows.event_row(
+                batch_id, row["last_seq"] + 1, "batch.ended", {"status": state.value, "counts": counts}, now
+            )
+            connection.execute(insert(events).values(event))
+            written = None if failure is None else rows.dump(failure)
+            _touch(connection, batch_id, state=state.value, ended_at=now, failure=written, last_seq=event["seq"])
+            return rows.read_event(event)
 
     def recover(self, now: float) -> int:
-        """Requeue what a dead server left running."""
-        with self._writer.begin() as connection:
-            left = connection.execute(
-                select(jobs.c.job_id, jobs.c.attempts).where(jobs.c.state == JobState.RUNNING.value)
-            ).all()
-            for job_id, attempt in left:
-                self._requeue(connection, job_id, attempt, "server_restarted", ended_at=now)
+        """Requeue what a dead server left running; an attempt that was cut short does not count."""
+        with self._write("recover") as connection:
+            left = connection.execute(select(jobs.c.job_id, jobs.c.fence).where(jobs.c.state == RUNNING)).all()
+            for job_id, fence in left:
+                _requeue(connection, job_id, fence, "server_restarted", now, counts=False)
         return len(left)
 
     def delete_batch(self, batch_id: str) -> Sequence[str]:
         """Remove a finished batch."""
-        with self._writer.begin() as connection:
+        with self._write("delete") as connection:
             state = connection.execute(select(batches.c.state).where(batches.c.batch_id == batch_id)).scalar()
             if state in LIVE_BATCHES:
                 raise BatchOptimizationError(
                     f"batch {batch_id} is {state}; cancel it first", code="batch_running", batch_id=batch_id
                 )
-            mine = self._artifacts(connection, jobs.c.batch_id == batch_id)
+            mine = _artifacts(connection, jobs.c.batch_id == batch_id)
             connection.execute(delete(batches).where(batches.c.batch_id == batch_id))
-            return sorted(mine - self._artifacts(connection, jobs.c.state == JobState.SUCCEEDED.value)) if mine else []
+            return sorted(mine - _artifacts(connection, jobs.c.result.is_not(None))) if mine else []
 
-    # ---- inside one transaction
+    @contextmanager
+    def _write(self, move: str) -> Iterator[Connection]:
+        with translated():
+            with self._writer.begin() as connection:
+                yield connection
+                self._reach(f"{move}.before_commit")
+            self._reach(f"{move}.after_commit")
 
-    @staticmethod
-    def _artifacts(connection: Connection, condition: Any) -> set[str]:
-        found: set[str] = set()
-        for (text,) in connection.execute(select(jobs.c.result).where(condition, jobs.c.result.is_not(None))):
-            found.update((rows.load(text).get("artifacts") or {}).values())
-        return found
 
-    def _end_job(
-        self, connection: Connection, job_id: str, batch_id: str, was: str, ending: Ending, now: float
-    ) -> Event:
-        failure = ending.failure
-        row = connection.execute(select(jobs.c.position, jobs.c.spec).where(jobs.c.job_id == job_id)).mappings().one()
-        name = ending.state.value
-        self._touch(connection, batch_id, **{was: batches.c[was] - 1, name: batches.c[name] + 1})
-        event = self._add_event(
-            connection, batch_id, EVENT_OF_STATE[ending.state], _event_data(job_id, row, ending), now
+def _fairest(full_batches: Sequence[str]) -> Any:
+    """The batch that the next job is taken from: priority, then the owner and the batch with the fewest running jobs, then age."""
+    live = (BatchState.QUEUED.value, BatchState.RUNNING.value)
+    busy = (
+        select(batches.c.owner, func.sum(batches.c.running).label("running"))
+        .where(batches.c.state.in_(LIVE_BATCHES))
+        .group_by(batches.c.owner)
+        .subquery()
+    )
+    return (
+        select(batches.c.batch_id)
+        .join(busy, busy.c.owner == batches.c.owner)
+        .where(batches.c.state.in_(live), batches.c.queued > 0, batches.c.batch_id.not_in(full_batches))
+        .order_by(
+            batches.c.priority.desc(), busy.c.running, batches.c.running, batches.c.created_at, batches.c.batch_id
         )
-        connection.execute(
-            update(jobs)
-            .where(jobs.c.job_id == job_id)
-            .values(
-                state=name,
-                ended_at=now,
-                seq=event.seq,
-                result=None if ending.result is None else rows.dump(ending.result),
-                failure=None if failure is None else rows.dump(failure.to_dict()),
-                resources=rows.dump(ending.resources),
-            )
+        .limit(1)
+    )
+
+
+def _check_room(connection: Connection, batch: Batch, limits: QueueLimits) -> None:
+    live = batches.c.state.in_(LIVE_BATCHES)
+    queued = connection.execute(select(func.sum(batches.c.queued)).where(live)).scalar() or 0
+    mine = select(func.count()).select_from(batches).where(live, batches.c.owner == batch.owner)
+    limits.check(
+        queued_jobs=int(queued),
+        new_jobs=batch.counts["total"],
+        active_batches=int(connection.execute(mine).scalar_one()),
+    )
+
+
+def _earlier(connection: Connection, key: IdempotencyKey, now: float) -> Batch | None:
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < now - IDEMPOTENCY_SECONDS))
+    same = and_(
+        idempotency_keys.c.owner == key.owner,
+        idempotency_keys.c.path == key.path,
+        idempotency_keys.c.key == key.key,
+    )
+    found = connection.execute(select(idempotency_keys).where(same)).mappings().first()
+    if found is None:
+        return None
+    if found["body_hash"] != key.body_hash:
+        raise ConcurrencyError(
+            f"Idempotency-Key {key.key!r} was used with another body; use a new key for a new request",
+            code="idempotency_key_reused",
+            key=key.key,
         )
-        return event
-
-    def _requeue(self, connection: Connection, job_id: str, attempt: int, reason: str, ended_at: float | None) -> bool:
-        changed = connection.execute(
-            update(jobs)
-            .where(jobs.c.job_id == job_id, jobs.c.attempts == attempt, jobs.c.state == JobState.RUNNING.value)
-            .values(state=JobState.QUEUED.value, started_at=None, evaluations_done=0)
-        )
-        if not changed.rowcount:
-            return False
-        self._close_attempt(connection, job_id, attempt, reason, ended_at)
-        batch_id = connection.execute(select(jobs.c.batch_id).where(jobs.c.job_id == job_id)).scalar_one()
-        self._touch(connection, batch_id, queued=batches.c.queued + 1, running=batches.c.running - 1)
-        return True
-
-    @staticmethod
-    def _close_attempt(connection: Connection, job_id: str, attempt: int, outcome: str, now: float | None) -> None:
-        connection.execute(
-            update(attempts)
-            .where(attempts.c.job_id == job_id, attempts.c.number == attempt)
-            .values(outcome=outcome[:200], ended_at=now)
-        )
-
-    @staticmethod
-    def _touch(connection: Connection, batch_id: str, **values: Any) -> None:
-        connection.execute(
-            update(batches)
-            .where(batches.c.batch_id == batch_id)
-            .values(row_version=batches.c.row_version + 1, **values)
-        )
-
-    @staticmethod
-    def _add_event(connection: Connection, batch_id: str, kind: str, data: Mapping[str, Any], now: float) -> Event:
-        connection.execute(
-            update(batches).where(batches.c.batch_id == batch_id).values(last_seq=batches.c.last_seq + 1)
-        )
-        seq = connection.execute(select(batches.c.last_seq).where(batches.c.batch_id == batch_id)).scalar_one()
-        connection.execute(
-            insert(events).values(batch_id=batch_id, seq=seq, kind=kind, data=rows.dump(data), created_at=now)
-        )
-        return rows.read_event(
-            {"batch_id": batch_id, "seq": seq, "kind": kind, "data": rows.dump(data), "created_at": now}
-        )
-
-    def _first(self, query: Select[Any]) -> Any:
-        with self._reader.connect() as connection:
-            return connection.execute(query).mappings().first()
-
-    def _all(self, query: Select[Any]) -> Any:
-        with self._reader.connect() as connection:
-            return connection.execute(query).mappings().all()
+    row = connection.execute(select(batches).where(batches.c.batch_id == found["batch_id"])).mappings().one()
+    return rows.read_batch(row)
 
 
-def _event_data(job_id: str, row: Any, ending: Ending) -> dict[str, Any]:
-    spec = rows.load(row["spec"])
-    failure: Failure | None = ending.failure
-    data = {"job_id": job_id, "index": row["position"], "status": ending.state.value}
-    data |= {name: spec[name] for name in ("strategy_id", "strategy", "symbol", "timeframe")}
-    if failure:
-        data["error"] = {"code": failure.code, "message": failure.message}
-    if ending.result is not None:
-        data["summary"] = ending.result.get("summary")
-    return data
+def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: Ending, now: float) -> list[Event]:
+    """The one way into a terminal state: rows, counters and events of jobs of one batch, all or none."""
+    batch_id, name, count = ended[0]["batch_id"], ending.state.value, len(ended)
+    last = connection.execute(select(batches.c.last_seq).where(batches.c.batch_id == batch_id)).scalar_one()
+    made = [
+        rows.event_row(batch_id, last + 1 + i, rows.EVENT_OF_STATE[ending.state], rows.ended_data(row, ending), now)
+        for i, row in enumerate(ended)
+    ]
+    connection.execute(insert(events), made)
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.job_id == bindparam("of"))
+        .values(seq=bindparam("number"), **rows.ending_columns(ending, now)),
+        [{"of": row["job_id"], "number": event["seq"]} for row, event in zip(ended, made, strict=True)],
+    )
+    _touch(
+        connection,
+        batch_id,
+        last_seq=last + count,
+        **{was: batches.c[was] - count, name: batches.c[name] + count},
+    )
+    return [rows.read_event(event) for event in made]
+
+
+def _requeue(connection: Connection, job_id: str, fence: int, reason: str, now: float, *, counts: bool = True) -> bool:
+    values: dict[str, Any] = {"state": QUEUED, "started_at": None, "evaluations_done": 0}
+    if not counts:
+        values["attempts"] = jobs.c.attempts - 1
+    current = and_(jobs.c.job_id == job_id, jobs.c.fence == fence, jobs.c.state == RUNNING)
+    if not connection.execute(update(jobs).where(current).values(values)).rowcount:
+        return False
+    _close_attempt(connection, job_id, fence, reason, now)
+    batch_id = connection.execute(select(jobs.c.batch_id).where(jobs.c.job_id == job_id)).scalar_one()
+    _touch(connection, batch_id, queued=batches.c.queued + 1, running=batches.c.running - 1)
+    return True
+
+
+def _close_attempt(connection: Connection, job_id: str, fence: int, outcome: str, now: float) -> None:
+    this = and_(attempts.c.job_id == job_id, attempts.c.fence == fence)
+    connection.execute(update(attempts).where(this).values(outcome=outcome[:200], ended_at=now))
+
+
+def _touch(connection: Connection, batch_id: str, **values: Any) -> None:
+    connection.execute(
+        update(batches).where(batches.c.batch_id == batch_id).values(row_version=batches.c.row_version + 1, **values)
+    )
+
+
+def _artifacts(connection: Connection, condition: Any) -> set[str]:
+    found: set[str] = set()
+    for (text,) in connection.execute(select(jobs.c.result).where(condition, jobs.c.result.is_not(None))):
+        found.update((rows.load(text).get("artifacts") or {}).values())
+    return found

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from stratopt.api.dependencies import JsonResponse, Service
+from stratopt.api.security import Reader
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.objectives import OBJECTIVES
 from stratopt.search.algorithms import ALGORITHMS
@@ -15,7 +16,7 @@ router = APIRouter(prefix="/api/v1", tags=["catalogues"])
 
 
 @router.get("/strategies", summary="Strategies")
-def list_strategies(request: Request) -> Response:
+def list_strategies(request: Request, caller: Reader) -> Response:
     """All strategies of the catalogue and of the operator; `problems` lists own strategies that could not be loaded."""
     strategies = request.app.state.strategies
     problems = [{"code": p.code, "detail": p.message} for p in strategies.problems]
@@ -23,7 +24,7 @@ def list_strategies(request: Request) -> Response:
 
 
 @router.get("/strategies/{name}", summary="One strategy")
-def get_strategy(name: str, request: Request) -> Response:
+def get_strategy(name: str, request: Request, caller: Reader) -> Response:
     """Documentation, defaults and search space."""
     strategies = request.app.state.strategies
     if name not in strategies:
@@ -34,12 +35,12 @@ def get_strategy(name: str, request: Request) -> Response:
 
 
 @router.get("/symbols", summary="Market data")
-def list_symbols(service: Service) -> Response:
+def list_symbols(service: Service, caller: Reader) -> Response:
     """Every stored series; longer timeframes that are multiples are made on demand."""
     return JsonResponse({"data": service.planner.market.listing()})
 
 
 @router.get("/objectives", summary="Objectives and algorithms")
-def list_objectives() -> Response:
+def list_objectives(caller: Reader) -> Response:
     """What a search may maximise, and the engines."""
     return JsonResponse({"objectives": list(OBJECTIVES), "algorithms": list(ALGORITHMS)})

@@ -1,17 +1,31 @@
-"""Health, version, load."""
+"""Health, version, load, metrics, documentation."""
 
 from __future__ import annotations
 
 import time
+from html import escape
+from importlib.resources import files
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from stratopt._version import __version__
 from stratopt.api.dependencies import JsonResponse, Service
-from stratopt.api.problems import problem_response
+from stratopt.api.problems import ERROR_PAGES, STATUS_OF_CODE, problem_response
+from stratopt.api.security import LOOPBACK_ADDRESSES, Reader, Requires
+from stratopt.errors import StratoptError
+from stratopt.monitoring.resources import snapshot
+from stratopt.optimization.api_keys import Scope
 
 router = APIRouter(tags=["system"])
+SWAGGER_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "start.js": "text/javascript; charset=utf-8",
+}
+DOCS_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>stratopt API</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="swagger-ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
 
 
 @router.get("/healthz", summary="Alive?")
@@ -22,13 +36,13 @@ def healthz() -> Response:
 
 @router.get("/readyz", summary="Ready for work?")
 def readyz(request: Request, service: Service) -> Response:
-    """503 while shutting down or when the supervisor does not run."""
+    """503 while shutting down, when the supervisor does not run or the database does not answer."""
     if request.app.state.draining:
         return problem_response(request, "draining", "the server is shutting down")
     if service.manager.failure is not None:
-        return problem_response(
-            request, "storage_unavailable", "the supervisor stopped; see the log and restart the server"
-        )
+        detail = "the supervisor stopped; see the log and restart the server"
+        return problem_response(request, "storage_unavailable", detail)
+    service.manager.store.queue_length()
     return JsonResponse({"status": "ready"})
 
 
@@ -39,19 +53,69 @@ def version() -> Response:
 
 
 @router.get("/api/v1/system", summary="Load")
-def system(request: Request, service: Service) -> Response:
-    """Queue, workers, limits and uptime."""
-    limits = service.planner.limits
+def system(request: Request, service: Service, caller: Reader) -> Response:
+    """Queue, workers, limits, resources and uptime."""
+    state, limits = request.app.state, service.planner.limits
     return JsonResponse(
         {
             "queue_depth": service.manager.store.queue_length(),
             "unfinished_batches": len(service.manager.store.unfinished()),
-            "workers": limits.max_parallel_jobs,
+            "workers": {"total": limits.max_parallel_jobs, "busy": service.manager.workers_busy},
             "limits": {
                 "max_jobs": limits.max_jobs,
                 "max_evaluations": limits.max_evaluations,
-                "max_body_bytes": request.app.state.max_body_bytes,
+                "max_body_bytes": state.max_body_bytes,
             },
-            "uptime_seconds": round(time.monotonic() - request.app.state.started_at, 3),
+            "resources": snapshot(),
+            "uptime_seconds": round(time.monotonic() - state.started_at, 3),
         }
     )
+
+
+@router.get("/metrics", summary="Prometheus metrics")
+def metrics(request: Request) -> Response:
+    """Open to this machine; others need the scope `metrics:read`."""
+    if request.client is None or request.client.host not in LOOPBACK_ADDRESSES:
+        Requires(Scope.METRICS, "read")(request)
+    return Response(request.app.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/docs", include_in_schema=False)
+def docs() -> Response:
+    """The API in Swagger UI, from files of the package."""
+    return HTMLResponse(DOCS_PAGE)
+
+
+@router.get("/docs/{asset}", include_in_schema=False)
+def docs_asset(asset: str) -> Response:
+    """A file of Swagger UI."""
+    if asset not in SWAGGER_ASSETS:
+        raise StratoptError(f"there is no /docs/{asset}", code="not_found")
+    content = files("stratopt.api").joinpath("static", asset).read_bytes()
+    return Response(content, media_type=SWAGGER_ASSETS[asset], headers={"Cache-Control": "max-age=86400"})
+
+
+@router.get("/errors", include_in_schema=False)
+def error_codes() -> Response:
+    """Every error code."""
+    rows = "".join(
+        f'<li><a href="/errors/{code}"><code>{code}</code></a> {escape(ERROR_PAGES[code])}</li>'
+        for code in sorted(ERROR_PAGES)
+    )
+    return HTMLResponse(
+        f"<!doctype html><meta charset=utf-8><title>stratopt errors</title><h1>Error codes</h1><ul>{rows}</ul>"
+    )
+
+
+@router.get("/errors/{code}", include_in_schema=False)
+def error_page(code: str) -> Response:
+    """What an error code means."""
+    if code not in ERROR_PAGES:
+        raise StratoptError(f"there is no error code {code!r}", code="not_found")
+    status = (
+        f"HTTP status {STATUS_OF_CODE[code][0]}."
+        if code in STATUS_OF_CODE
+        else "The code of an item in a batch, not of an HTTP answer."
+    )
+    body = f"<h1><code>{code}</code></h1><p>{escape(ERROR_PAGES[code])}.</p><p>{status}</p><p><a href='/errors'>All codes</a></p>"
+    return HTMLResponse(f"<!doctype html><html lang=en><meta charset=utf-8><title>{code}</title>{body}")

@@ -136,11 +136,7 @@ class OptimizationService:
 
     def job_of(self, batch: Batch, name: str) -> Job:
         """The job of a batch by ``job_id``, or by ``strategy_id`` where that names one job."""
-        found = [
-            job
-            for job in self.manager.store.jobs(batch.batch_id, with_results=False)
-            if name in (job.job_id, job.spec.strategy_id)
-        ]
+        found = self.manager.store.jobs(batch.batch_id, name=name, with_results=False)
         if not found:
             raise BatchOptimizationError(
                 f"batch {batch.batch_id} has no strategy or job {name!r}", code="not_found", batch_id=batch.batch_id

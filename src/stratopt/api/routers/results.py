@@ -1,0 +1,161 @@
+"""Endpoints that read what a batch found: results, tables, events, report, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from fastapi import APIRouter, Header, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service
+from stratopt.api.security import Reader
+from stratopt.api.services.error_report import error_report
+from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.api.services.views import result_view
+from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
+from stratopt.errors import StratoptError
+from stratopt.optimization.exceptions import BatchOptimizationError
+from stratopt.optimization.jobs import JobState
+from stratopt.reporting.result_visualizer import ResultVisualizer
+
+router = APIRouter(prefix="/api/v1/optimize/batch/{batch_id}", tags=["results"])
+LARGEST_PAGE = 1000
+REPORT_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+}
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@router.get("/results", summary="Results so far")
+def get_results(
+    batch: ReadableBatch,
+    service: Service,
+    status: JobState | None = None,
+    limit: Annotated[int, Query(ge=1)] = 200,
+    cursor: Annotated[int, Query(ge=-1)] = -1,
+    accept: Annotated[str, Header()] = "*/*",
+) -> Response:
+    """Items in the order of submission, finished or not; `complete` says whether all have ended. NDJSON or CSV by `Accept`."""
+    states = [status] if status else []
+    ended = batch.state.is_terminal
+    if NDJSON in accept:
+        meta = {"batch_id": batch.batch_id, "status": batch.state.value}
+        lines = ndjson(meta, service.results(batch, states=states), kind="result", complete=ended)
+        return StreamingResponse(lines, media_type=NDJSON)
+    if "text/csv" in accept:
+        return Response(ResultVisualizer().csv(service.report(batch)), media_type=REPORT_TYPES["csv"])
+    if not any(kind in accept for kind in ("*/*", "application/json", "application/*")):
+        raise StratoptError(
+            f"results are offered as application/json, {NDJSON} and text/csv, not {accept}", code="not_acceptable"
+        )
+    limit = min(limit, LARGEST_PAGE)
+    jobs = service.manager.store.jobs(batch.batch_id, states=states, after_index=cursor, limit=limit + 1)
+    page, more = jobs[:limit], len(jobs) > limit
+    data = [result_view(job, full=False) for job in page]
+    return JsonResponse(
+        {"data": data, "complete": ended, "has_more": more, "next_cursor": page[-1].index if more else None}
+    )
+
+
+@router.get("/results/{strategy_id}", summary="One result in full")
+def get_result(batch: ReadableBatch, strategy_id: str, service: Service) -> Response:
+    """By `strategy_id`, or by `job_id` where several series share it."""
+    return JsonResponse(result_view(service.job_of(batch, strategy_id)))
+
+
+@router.get("/results/{strategy_id}/{table}", summary="Trials, equity or trades of one result")
+def get_table(
+    batch: ReadableBatch,
+    strategy_id: str,
+    table: Literal["trials", "equity", "trades"],
+    service: Service,
+    max_points: Annotated[int, Query(ge=2)] = 5000,
+) -> Response:
+    """NDJSON; `equity` is thinned to `max_points` rows, the first and the last kept."""
+    job = service.job_of(batch, strategy_id)
+    if job.result is None:
+        code = "not_found" if job.state.is_terminal else "batch_not_finished"
+        raise BatchOptimizationError(
+            f"job {job.job_id} is {job.state} and has no {table}", code=code, job_id=job.job_id
+        )
+    rows = _rows(service, job.result["artifacts"][table], max_points if table == "equity" else None)
+    lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=True)
+    return StreamingResponse(lines, media_type=NDJSON)
+
+
+def _rows(service: OptimizationService, name: str, max_points: int | None) -> Iterator[dict[str, Any]]:
+    if max_points is None:
+        for piece in service.artifacts.batches(name):
+            yield from piece.to_pylist()
+        return
+    table: pa.Table = service.artifacts.table(name)
+    count = min(table.num_rows, max_points)
+    keep = [round(i * (table.num_rows - 1) / max(1, count - 1)) for i in range(count)]
+    yield from table.take(keep).to_pylist()
+
+
+@router.get("/events", summary="Follow a batch")
+async def get_events(
+    batch: ReadableBatch,
+    service: Service,
+    request: Request,
+    caller: Reader,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Server-sent events: `snapshot`, `progress`, `strategy.completed`, `strategy.failed`, `batch.ended`, `shutdown`.
+
+    `Last-Event-ID` resumes; 204 says that nothing is left.
+    """
+    after = int(last_event_id) if last_event_id and last_event_id.isdigit() else 0
+    store = service.manager.store
+    if after and batch.state.is_terminal and not await run_in_threadpool(store.events, batch.batch_id, after_seq=after):
+        return Response(status_code=204)
+    state = request.app.state
+    stream = batch_events(service, batch, after, is_draining=lambda: state.draining)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(state.streams.count(caller.bucket, stream), media_type=EVENT_STREAM, headers=headers)
+
+
+@router.get("/report", summary="Aggregated report")
+def get_report(
+    batch: ReadableBatch,
+    service: Service,
+    format: Literal["json", "csv", "html", "md", "txt"] = "json",
+    allow_partial: bool = False,
+) -> Response:
+    """Ranking, statistics, executive summary and errors. Before the end 409, unless `allow_partial=true`."""
+    if not batch.state.is_terminal and not allow_partial:
+        raise BatchOptimizationError(
+            f"batch {batch.batch_id} is {batch.state}; wait for its end or ask with allow_partial=true",
+            code="batch_not_finished",
+            batch_id=batch.batch_id,
+        )
+    visualizer, report = ResultVisualizer(), service.report(batch)
+    render = {
+        "json": visualizer.json,
+        "csv": visualizer.csv,
+        "html": visualizer.html,
+        "md": visualizer.markdown,
+        "txt": visualizer.text,
+    }[format]
+    shown = "inline" if format in {"html", "json", "txt"} else "attachment"
+    headers = {
+        "Content-Disposition": f'{shown}; filename="{batch.batch_id}.{format}"',
+        "ETag": f'W/"{batch.row_version}-{format}"',
+    }
+    if format == "html":
+        headers["Content-Security-Policy"] = REPORT_POLICY
+    return Response(render(report), media_type=REPORT_TYPES[format], headers=headers)
+
+
+@router.get("/errors", summary="Error report")
+def get_errors(batch: ReadableBatch, service: Service) -> Response:
+    """What went wrong so far: by code, by strategy, rate, trend over time, and what to do about it."""
+    return JsonResponse(error_report(batch, service.manager.store.jobs(batch.batch_id, with_results=False)))

@@ -1,0 +1,128 @@
+"""The reading half of the SQL job store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Engine, Select, and_, case, func, or_, select, tuple_
+
+from stratopt.optimization.jobs import Batch, BatchState, Event, Job, JobState
+from stratopt.storage import rows
+from stratopt.storage.failures import translated
+from stratopt.storage.schema import batches, events, jobs
+
+LIVE_BATCHES = (BatchState.QUEUED.value, BatchState.RUNNING.value, BatchState.CANCELLING.value)
+OPEN_JOBS = (JobState.QUEUED.value, JobState.RUNNING.value)
+
+
+class SqlJobReader:
+    """Look-ups, each in a transaction of its own; see ``JobStore`` for the contract."""
+
+    def __init__(self, reader: Engine) -> None:
+        self._reader = reader
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """One batch."""
+        row = self._first(select(batches).where(batches.c.batch_id == batch_id))
+        return None if row is None else rows.read_batch(row)
+
+    def batches(
+        self,
+        *,
+        owner: str | None = None,
+        states: Sequence[BatchState] = (),
+        label: str | None = None,
+        created_after: float | None = None,
+        before: tuple[float, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[Batch]:
+        """Newest first."""
+        query = select(batches).order_by(batches.c.created_at.desc(), batches.c.batch_id.desc()).limit(limit)
+        if owner is not None:
+            query = query.where(batches.c.owner == owner)
+        if states:
+            query = query.where(batches.c.state.in_([s.value for s in states]))
+        if label is not None:
+            query = query.where(batches.c.label == label)
+        if created_after is not None:
+            query = query.where(batches.c.created_at > created_after)
+        if before is not None:
+            query = query.where(tuple_(batches.c.created_at, batches.c.batch_id) < before)
+        return [rows.read_batch(row) for row in self._all(query)]
+
+    def job(self, job_id: str) -> Job | None:
+        """One job with its result."""
+        row = self._first(select(jobs).where(jobs.c.job_id == job_id))
+        return None if row is None else rows.read_job(row)
+
+    def jobs(
+        self,
+        batch_id: str,
+        *,
+        name: str | None = None,
+        states: Sequence[JobState] = (),
+        after_index: int = -1,
+        limit: int | None = None,
+        with_results: bool = True,
+    ) -> Sequence[Job]:
+        """Jobs of a batch in the order of submission."""
+        columns = list(jobs.c) if with_results else [c for c in jobs.c if c.name != "result"]
+        query = (
+            select(*columns).where(jobs.c.batch_id == batch_id, jobs.c.position > after_index).order_by(jobs.c.position)
+        )
+        if name is not None:
+            query = query.where(or_(jobs.c.job_id == name, jobs.c.strategy_id == name))
+        if states:
+            query = query.where(jobs.c.state.in_([s.value for s in states]))
+        if limit is not None:
+            query = query.limit(limit)
+        return [rows.read_job(row) for row in self._all(query)]
+
+    def events(self, batch_id: str, *, after_seq: int = 0, limit: int = 1000) -> Sequence[Event]:
+        """What ended, in order."""
+        later = and_(events.c.batch_id == batch_id, events.c.seq > after_seq)
+        return [
+            rows.read_event(row) for row in self._all(select(events).where(later).order_by(events.c.seq).limit(limit))
+        ]
+
+    def unfinished(self, owner: str | None = None) -> Sequence[Batch]:
+        """Every batch that has not ended, oldest first."""
+        query = select(batches).where(batches.c.state.in_(LIVE_BATCHES)).order_by(batches.c.created_at)
+        if owner is not None:
+            query = query.where(batches.c.owner == owner)
+        return [rows.read_batch(row) for row in self._all(query)]
+
+    def expired(self, now: float) -> Sequence[str]:
+        """Finished batches whose time of keeping is over."""
+        query = select(batches.c.batch_id).where(batches.c.expires_at < now, batches.c.state.not_in(LIVE_BATCHES))
+        return [row["batch_id"] for row in self._all(query)]
+
+    def queue_length(self) -> int:
+        """Queued jobs of all batches."""
+        return self._number(select(func.sum(batches.c.queued)).where(batches.c.state.in_(LIVE_BATCHES)))
+
+    def position(self, batch_id: str) -> int:
+        """Queued jobs of batches that were submitted before this one."""
+        own = select(batches.c.created_at).where(batches.c.batch_id == batch_id).scalar_subquery()
+        earlier = and_(batches.c.state.in_(LIVE_BATCHES), batches.c.created_at < own)
+        return self._number(select(func.sum(batches.c.queued)).where(earlier))
+
+    def evaluations(self, batch_id: str) -> tuple[int, int]:
+        """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
+        done = case((jobs.c.state.in_(OPEN_JOBS), jobs.c.evaluations_done), else_=jobs.c.evaluations_total)
+        sums = select(func.sum(done).label("done"), func.sum(jobs.c.evaluations_total).label("total"))
+        row = self._first(sums.where(jobs.c.batch_id == batch_id))
+        return (int(row["done"] or 0), int(row["total"] or 0)) if row else (0, 0)
+
+    def _number(self, query: Select[Any]) -> int:
+        with translated(), self._reader.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
+    def _first(self, query: Select[Any]) -> Any:
+        with translated(), self._reader.connect() as connection:
+            return connection.execute(query).mappings().first()
+
+    def _all(self, query: Select[Any]) -> Any:
+        with translated(), self._reader.connect() as connection:
+            return connection.execute(query).mappings().all()
