@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def run_demo(output: Path, evaluations: int) -> None:
     """Serve, submit, watch, show, write."""
     began = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(output / "data", ignore_errors=True)  # each demo begins with an empty server
     say("starting a stratopt server on a free loopback port (the first start compiles the kernels)")
     with (
         running_server(output / "data", strategy_folder=Path(__file__).parent / "demo_strategies") as address,
