@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,5 +59,5 @@ def walk_forward(
             test_start=edge,
             test_stop=following,
         )
-        for edge, following in zip(edges, edges[1:], strict=False)
+        for edge, following in itertools.pairwise(edges)
     ]
