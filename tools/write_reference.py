@@ -7,7 +7,15 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STRATEGIES, OPENAPI = ROOT / "docs" / "reference" / "strategies.md", ROOT / "docs" / "reference" / "openapi.json"
+REFERENCE = ROOT / "docs" / "reference"
+STRATEGIES, OPENAPI, SETTINGS, ERRORS = (
+    REFERENCE / name for name in ("strategies.md", "openapi.json", "settings.md", "errors.md")
+)
+OTHER_VARIABLES = (
+    ("STRATOPT_SERVER", "`http://127.0.0.1:8000`", "server that `stratopt batch` talks to"),
+    ("STRATOPT_API_KEY_FILE", "none", "file with the API key that `stratopt batch` sends"),
+    ("STRATOPT_DISABLE_JIT", "off", "`1` runs every kernel as plain Python, for debugging"),
+)
 
 
 def strategies_page() -> str:
@@ -15,13 +23,27 @@ def strategies_page() -> str:
     from stratopt.strategies.catalogue import list_strategies
     from stratopt.strategies.description import describe
 
-    lines = ["# Strategies", "", "Written by `tools/write_reference.py`. Ranges are what a search covers; constraints between parameters are sampled away."]
+    lines = [
+        "# Strategies",
+        "",
+        "Written by `tools/write_reference.py`. Ranges are what a search covers; constraints between parameters are sampled away.",
+    ]
     for strategy in list_strategies():
         found = describe(strategy)
-        lines += ["", f"## {found['name']}", "", f"*{found['category'].replace('_', ' ')}* · {found['source']}", "", found["doc"], ""]
+        lines += [
+            "",
+            f"## {found['name']}",
+            "",
+            f"*{found['category'].replace('_', ' ')}* · {found['source']}",
+            "",
+            found["doc"],
+            "",
+        ]
         lines += ["| parameter | searched | default |", "| --- | --- | --- |"]
         for parameter in found["parameter_space"]["parameters"]:
-            lines.append(f"| `{parameter['name']}` | {_range(parameter)} | {found['defaults'].get(parameter['name'], '')} |")
+            lines.append(
+                f"| `{parameter['name']}` | {_range(parameter)} | {found['defaults'].get(parameter['name'], '')} |"
+            )
         if found["needs_volume"]:
             lines += ["", "Needs volume: a series whose volume is constant is refused."]
     return "\n".join(lines) + "\n"
@@ -50,6 +72,48 @@ def openapi_document() -> str:
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
+def settings_page() -> str:
+    """Every environment variable as Markdown."""
+    from pydantic_core import PydanticUndefined
+
+    from stratopt.settings import Settings
+
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables. Written by `tools/write_reference.py`.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    shown = {"data_dir": "`~/.local/share/stratopt`", "workers": "number of cores"}
+    for name, field in Settings.model_fields.items():
+        default = shown.get(name) or ("none" if field.default in (None, PydanticUndefined) else f"`{field.default}`")
+        lines.append(f"| `STRATOPT_{name.upper()}` | {default} | {field.description} |")
+    lines += [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in OTHER_VARIABLES]
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Every error code as Markdown."""
+    from stratopt.api.problems import ITEM_CODES, STATUS_OF_CODE
+
+    lines = [
+        "# Error codes",
+        "",
+        "Answers of the API are problem documents (RFC 9457). Written by `tools/write_reference.py`.",
+        "",
+        "| status | code | meaning |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| {status} | `{code}` | {title} |" for code, (status, title) in STATUS_OF_CODE.items()]
+    lines += ["", "Codes of items in a batch, in `results[].error.code`:", "", "| code | meaning |", "| --- | --- |"]
+    lines += [f"| `{code}` | {title} |" for code, title in ITEM_CODES.items()]
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
+    SETTINGS.write_text(settings_page(), encoding="utf-8")
+    ERRORS.write_text(errors_page(), encoding="utf-8")
     STRATEGIES.write_text(strategies_page(), encoding="utf-8")
     OPENAPI.write_text(openapi_document(), encoding="utf-8")

@@ -47,7 +47,7 @@ def make_parts(settings: Settings, *, market_dir: Path | None = None) -> Parts:
     from stratopt.storage.sql_job_store import SqlJobStore
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    writer, reader = sqlite_engines(settings.database_path)
+    writer, reader = sqlite_engines(settings.database_path, settings.database_max_pages)
     migrate(writer)
     store = SqlJobStore(writer, reader, reach=CrashPoint(settings.crash_point).reach)
     return _assemble(settings, store, SqlApiKeyStore(writer, reader), market_dir or settings.data_dir)

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
     )
+    database_max_pages: int | None = Field(
+        default=None, ge=1, description="most pages of 4096 bytes that the database may grow to; no limit by default"
+    )
     crash_point: str | None = Field(
         default=None,
         description="for tests: kill the server there, as `finish.before_commit` or `finish.after_commit:3`",

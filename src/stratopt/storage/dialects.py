@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from sqlalchemy import Engine, create_engine, event
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 
 
-def sqlite_engines(path: Path) -> tuple[Engine, Engine]:
+def sqlite_engines(path: Path, max_pages: int | None = None) -> tuple[Engine, Engine]:
     """A writing engine (transactions take the write lock at once, so none fails half-way) and a reading one."""
     writer, reader = (create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=32) for _ in range(2))
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
         event.listen(engine, "connect", _on_connect)
+        if max_pages:
+            event.listen(engine, "connect", partial(_limit_pages, max_pages))
         event.listen(engine, "begin", lambda connection, begin=begin: connection.exec_driver_sql(begin))
     return writer, reader
 
@@ -26,3 +29,7 @@ def _on_connect(connection: Any, _: Any) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _limit_pages(most: int, connection: Any, _: Any) -> None:
+    connection.execute(f"PRAGMA max_page_count = {most}")

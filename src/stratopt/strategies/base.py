@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -179,4 +180,4 @@ def _place(error: Exception, signal: Callable[..., Any]) -> str:
     frames = [
         f for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename
     ]
-    return f" (line {frames[-1].lineno} of {frames[-1].filename})" if frames else ""
+    return f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""

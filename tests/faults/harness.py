@@ -1,0 +1,188 @@
+"""A server that tests may kill, and the invariants that must hold afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+
+from stratopt.cli.server_process import free_port
+from stratopt.client.client import BatchHandle, Client
+
+STRATEGIES = Path(__file__).parent / "strategies"
+TERMINAL_JOBS = {"succeeded", "failed", "timed_out", "cancelled"}
+TERMINAL_BATCHES = {"completed", "failed", "cancelled", "timed_out"}
+MAX_ATTEMPTS = 3
+
+
+def quick_config(max_evals: int = 4, **search: Any) -> dict[str, Any]:
+    return {
+        "asset": "BTC",
+        "optimization_config": {"max_evals": max_evals, "algorithm": "random", "cross_validation": False, **search},
+    }
+
+
+class Server:
+    """A server process on its own data directory; ``start`` after a kill goes on with the same state and port."""
+
+    def __init__(self, data_dir: Path, **settings: Any) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.settings = {"workers": 2, **settings}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.acknowledged: list[str] = []
+        self._clients: list[Client] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *, wait: bool = True, **settings: Any) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        chosen = {
+            **self.settings,
+            **settings,
+            "data_dir": self.data_dir,
+            "strategy_folder": STRATEGIES,
+            "log_level": "INFO",
+        }
+        environment = {**os.environ, **{f"STRATOPT_{name.upper()}": str(value) for name, value in chosen.items()}}
+        with (self.data_dir / "server.log").open("ab") as log:
+            command = [sys.executable, "-m", "stratopt.cli.main", "serve", "--port", str(self.port)]
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self, seconds: float = 90.0) -> None:
+        assert self.process is not None
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.process.poll() is None, (
+                f"the server ended: {(self.data_dir / 'server.log').read_text()[-3000:]}"
+            )
+            with suppress(httpx2.TransportError):
+                if httpx2.get(f"{self.address}/readyz", timeout=5.0).status_code == 200:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"not ready: {(self.data_dir / 'server.log').read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.close_clients()
+
+    def close_clients(self) -> None:
+        while self._clients:
+            self._clients.pop().close()
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def wait_until_dead(self, seconds: float = 60.0) -> None:
+        assert self.process is not None
+        assert self.process.wait(seconds) == -signal.SIGKILL
+
+    def client(self, retries: int = 4) -> Client:
+        self._clients.append(Client(self.address, retries=retries, timeout_seconds=90))
+        return self._clients[-1]
+
+    def submit(self, strategies: Sequence[Any], config: dict[str, Any] | None = None, **more: Any) -> BatchHandle:
+        batch = self.client().optimize_batch(
+            {"strategies": list(strategies), "common_config": config or quick_config(), **more}
+        )
+        self.acknowledged.append(batch.batch_id)
+        return batch
+
+    def processes(self) -> list[psutil.Process]:
+        """The zygote and the workers, wherever they hang now."""
+        mark = str(self.process.pid) if self.process else ""
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            command = " ".join(process.info["cmdline"] or [])
+            if "stratopt.optimization.zygote" in command and f'"parent": {mark}' in command:
+                found.append(process)
+        return found
+
+    def workers(self) -> list[int]:
+        """Pids of the forked workers."""
+        assert self.process is not None
+        zygotes = [p for p in psutil.Process(self.process.pid).children() if p.is_running()]
+        return [worker.pid for zygote in zygotes for worker in zygote.children()]
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        connection = sqlite3.connect(self.data_dir / "stratopt.sqlite")
+        connection.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in connection.execute(query)]
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running(data_dir: Path, **settings: Any) -> Iterator[Server]:
+    server = Server(data_dir, **settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        if server.process is not None and server.process.poll() is None:
+            server.kill()
+        server.close_clients()
+
+
+def assert_invariants(server: Server, *, ended: bool = True) -> None:
+    """I1 to I5 and I8 on the rows of the store, I7 on the processes of the machine."""
+    batches = {row["batch_id"]: row for row in server.rows("SELECT * FROM batches")}
+    jobs = server.rows("SELECT * FROM jobs")
+    events = server.rows("SELECT * FROM events ORDER BY batch_id, seq")
+    for batch_id in server.acknowledged:
+        assert batch_id in batches, f"I1: {batch_id} was acknowledged and is gone"
+    for batch_id, batch in batches.items():
+        mine = [job for job in jobs if job["batch_id"] == batch_id]
+        states = Counter(job["state"] for job in mine)
+        counts = {name: batch[name] for name in ("queued", "running", *sorted(TERMINAL_JOBS))}
+        assert counts == {name: states.get(name, 0) for name in counts}, f"I4: {batch_id} {counts} {states}"
+        assert batch["total"] == len(mine), "I4"
+        if ended:
+            assert batch["state"] in TERMINAL_BATCHES, f"I1: {batch_id} is {batch['state']}"
+            assert set(states) <= TERMINAL_JOBS, f"I1: {states}"
+        seqs = [event["seq"] for event in events if event["batch_id"] == batch_id]
+        assert seqs == list(range(1, len(seqs) + 1)), f"I3: {seqs}"
+        of_jobs = sorted(job["seq"] for job in mine if job["seq"] is not None)
+        assert of_jobs == list(range(1, len(of_jobs) + 1)), f"I3: {of_jobs}"
+        for job in mine:
+            assert (job["state"] in TERMINAL_JOBS) == (job["seq"] is not None), "I2"
+            assert (job["state"] == "succeeded") == (job["result"] is not None), "I2"
+            assert job["attempts"] <= MAX_ATTEMPTS, f"I5: {job['attempts']}"
+    for attempt in server.rows("SELECT a.*, j.fence AS newest FROM attempts a JOIN jobs j USING (job_id)"):
+        assert attempt["outcome"] != "succeeded" or attempt["fence"] == attempt["newest"], "I8"
+
+
+def assert_no_orphans(server: Server, seconds: float = 3.0) -> None:
+    """I7: nothing of a dead server is left."""
+    until = time.monotonic() + seconds
+    while server.processes() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert server.processes() == [], "I7"
+
+
+def results(batch: BatchHandle) -> dict[str, str]:
+    """What succeeded, as bytes to compare (I6)."""
+    return {
+        item["strategy_id"]: json.dumps(item["result"], sort_keys=True) for item in batch.results() if item["result"]
+    }

@@ -1,0 +1,367 @@
+"""Faults of the server: killed at every commit, started twice, out of disk, out of time, overloaded, deserted (6, 7, 9, 11 to 19, 22)."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from stratopt.client.errors import ApiError, ConnectionFailedError, ServerUnavailableError
+
+from .conftest import BASE
+from .harness import Server, assert_invariants, assert_no_orphans, quick_config, results, running
+
+pytestmark = pytest.mark.faults
+COMMITS = ("claim", "progress", "finish", "end_batch")
+
+
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("move", COMMITS)
+def test_6_a_server_killed_at_a_commit_goes_on_where_it_was(
+    tmp_path: Path, expected: dict[str, str], move: str, when: str
+) -> None:
+    server = Server(tmp_path / "data")
+    server.start(crash_point=f"{move}.{when}:2" if move in {"claim", "finish"} else f"{move}.{when}")
+    batch = server.submit(BASE)
+    server.wait_until_dead()
+    assert_no_orphans(server)
+    assert_invariants(server, ended=False)
+    server.start()
+    assert results(server.client().batch(batch.batch_id).wait()) == expected
+    assert_invariants(server)
+    server.kill()
+
+
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+def test_6_and_14_a_submission_cut_by_a_crash_is_made_once(tmp_path: Path, expected: dict[str, str], when: str) -> None:
+    server = Server(tmp_path / "data")
+    server.start(crash_point=f"submit.{when}")
+    body = {"strategies": BASE, "common_config": quick_config()}
+    with pytest.raises(ConnectionFailedError):
+        server.client(retries=0).optimize_batch(body, idempotency_key="the-one")
+    server.wait_until_dead()
+    server.start()
+    batch = server.client().optimize_batch(body, idempotency_key="the-one")
+    assert results(batch.wait()) == expected
+    assert len(server.rows("SELECT * FROM batches")) == 1
+    assert_invariants(server)
+    server.kill()
+
+
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+def test_6_a_cancel_cut_by_a_crash_ends_in_one_outcome(tmp_path: Path, when: str) -> None:
+    server = Server(tmp_path / "data")
+    server.start(crash_point=f"cancel.{when}")
+    batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(4)], quick_config(10))
+    with pytest.raises(ConnectionFailedError):
+        server.client(retries=0).request("POST", f"/api/v1/optimize/batch/{batch.batch_id}/cancel")
+    server.wait_until_dead()
+    assert_no_orphans(server)
+    server.start()
+    status = server.client().batch(batch.batch_id).wait().status["status"]
+    assert status == ("cancelled" if when == "after_commit" else "completed")
+    assert_invariants(server)
+    server.kill()
+
+
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+def test_7_a_server_killed_while_it_recovers_recovers_at_the_next_start(
+    tmp_path: Path, expected: dict[str, str], when: str
+) -> None:
+    server = Server(tmp_path / "data")
+    server.start()
+    batch = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}], quick_config(30))
+    time.sleep(1.0)
+    server.kill()
+    server.start(wait=False, crash_point=f"recover.{when}")
+    server.wait_until_dead()
+    server.start()
+    server.client().batch(batch.batch_id).wait()
+    assert_invariants(server)
+    assert results(server.submit(BASE).wait()) == expected
+    server.kill()
+
+
+def test_6_work_goes_on_within_a_second_of_the_start(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    server.start()
+    batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(3)], quick_config(15))
+    time.sleep(1.0)
+    server.kill()
+    server.start()
+    ready = time.time()
+    time.sleep(1.0)
+    started = [
+        row["started_at"] for row in server.rows("SELECT started_at FROM attempts ORDER BY started_at DESC LIMIT 1")
+    ]
+    assert started[0] <= ready + 1.0
+    assert started[0] > ready - 10.0
+    server.client().batch(batch.batch_id).wait()
+    assert_invariants(server)
+    server.kill()
+
+
+def test_9_a_second_server_on_the_same_directory_ends_with_a_clear_message(server: Server) -> None:
+    environment = {**os.environ, "STRATOPT_DATA_DIR": str(server.data_dir)}
+    second = subprocess.run(
+        [sys.executable, "-m", "stratopt.cli.main", "serve", "--port", "1"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 3
+    assert "another stratopt server uses" in second.stderr
+    assert httpx2.get(f"{server.address}/readyz").status_code == 200
+
+
+def test_11_a_locked_database_is_waited_for_and_no_ending_is_lost(server: Server, expected: dict[str, str]) -> None:
+    batch = server.submit(BASE)
+    connection = sqlite3.connect(server.data_dir / "stratopt.sqlite", isolation_level=None, timeout=30)
+    connection.execute("BEGIN IMMEDIATE")
+    time.sleep(10)
+    connection.execute("COMMIT")
+    connection.close()
+    assert results(batch.wait()) == expected
+    assert_invariants(server)
+
+
+def test_12_a_full_database_refuses_submissions_and_holds_endings(server: Server, expected: dict[str, str]) -> None:
+    batch = server.submit(BASE)
+    database = server.data_dir / "stratopt.sqlite"
+    ballast = server.data_dir / "ballast"
+    batch.wait()
+    limited = Server(server.data_dir)
+    server.stop()
+    pages = database.stat().st_size // 4096
+    limited.start(database_max_pages=pages + 40)
+    small = limited.submit(BASE[:1])
+    with pytest.raises(ServerUnavailableError) as full:
+        fill_up(limited)
+    assert (full.value.status, full.value.code) == (507, "storage_full")
+    assert full.value.retry_after is not None
+    limited.stop()
+    assert not ballast.exists()
+    limited.start()
+    limited.client().batch(small.batch_id).wait()
+    for row in limited.rows("SELECT batch_id FROM batches"):
+        limited.client().batch(row["batch_id"]).wait()
+    assert results(limited.client().batch(batch.batch_id)) == expected
+    assert_invariants(limited)
+    limited.kill()
+
+
+def fill_up(server: Server) -> None:
+    client = server.client(retries=0)
+    for _ in range(200):
+        client.optimize_batch({"strategies": BASE, "common_config": quick_config(), "metadata": {"x": "y" * 20_000}})
+
+
+def test_13_the_wall_clock_ends_nothing_early(tmp_path: Path) -> None:
+    """Limits are monotonic: a batch whose rows claim that it began two hours ago still has its whole limit."""
+    server = Server(tmp_path / "data")
+    server.start()
+    batch = server.submit([{"name": "Slow", "strategy_id": "s"}], quick_config(30), deadline_minutes=5)
+    time.sleep(0.5)
+    server.kill()
+    connection = sqlite3.connect(server.data_dir / "stratopt.sqlite")
+    connection.execute("UPDATE batches SET created_at = created_at - 7200, started_at = started_at - 7200")
+    connection.commit()
+    connection.close()
+    server.start()
+    assert server.client().batch(batch.batch_id).wait().status["status"] == "completed"
+    assert_invariants(server)
+    server.kill()
+
+
+def test_14_fifty_threads_with_one_key_make_one_batch(server: Server) -> None:
+    body = {"strategies": ["Quick"], "common_config": quick_config()}
+
+    def submit(_: int) -> str:
+        return server.client().optimize_batch(body, idempotency_key="same").batch_id
+
+    with ThreadPoolExecutor(50) as pool:
+        made = set(pool.map(submit, range(50)))
+    assert len(made) == 1
+    assert len(server.rows("SELECT * FROM batches")) == 1
+    server.client().batch(made.pop()).wait()
+    assert_invariants(server)
+
+
+def test_15_cancel_racing_the_end_has_exactly_one_outcome(server: Server) -> None:
+    for _ in range(5):
+        batch = server.submit([{"name": "Quick", "strategy_id": f"q{i}"} for i in range(4)])
+        threads = [threading.Thread(target=server.client().batch(batch.batch_id).cancel) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        batch.wait()
+    assert_invariants(server)
+
+
+def test_15_a_queued_batch_of_ten_thousand_is_cancelled_within_a_second(tmp_path: Path) -> None:
+    with running(tmp_path / "data", max_queued_jobs=20_000) as server:
+        blocker = server.submit(
+            [{"name": "Slow", "strategy_id": f"s{i}"} for i in range(2)], quick_config(600), priority=5
+        )
+        strategies = [{"name": "Quick", "strategy_id": f"q{i}"} for i in range(200)]
+        symbols = ["BTC", "ETH", "LTC", "SPX", "AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"]
+        config = {**quick_config(), "symbols": symbols, "timeframes": ["1d", "1w", "2w", "3d", "1M"]}
+        del config["asset"]
+        batch = server.submit(strategies, config)
+        assert batch.status["counts"]["total"] == 10_000
+        began = time.monotonic()
+        batch.cancel()
+        while not batch.refresh().is_terminal:
+            time.sleep(0.01)
+        assert time.monotonic() - began < 2.0
+        blocker.cancel().wait()
+        assert_invariants(server)
+
+
+def test_16_a_batch_at_its_limit_ends_what_runs_waits_and_waits_for_retry(server: Server) -> None:
+    names = ["Quick", *({"name": "Slow", "strategy_id": f"s{i}"} for i in range(5)), "Exits"]
+    batch = server.submit(names, quick_config(100), deadline_minutes=3 / 60).wait()
+    assert batch.status["status"] == "timed_out"
+    states = {item["strategy_id"]: item["status"] for item in batch.results()}
+    assert states["Quick"] == "succeeded"
+    assert {states[f"s{i}"] for i in range(5)} == {"timed_out"}
+    report = json.loads(batch.report("json"))
+    assert len(report["ranking"]) == 1
+    assert_invariants(server)
+
+
+def test_17_a_reader_that_does_not_read_costs_no_memory(server: Server) -> None:
+    batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(2)], quick_config(60))
+    assert server.process is not None
+    memory = psutil.Process(server.process.pid).memory_info().rss
+    sleepers = []
+    for _ in range(20):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        connection.sendall(
+            f"GET /api/v1/optimize/batch/{batch.batch_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
+        sleepers.append(connection)
+    batch.wait()
+    assert psutil.Process(server.process.pid).memory_info().rss - memory < 50e6
+    seqs = [
+        int(event["id"])
+        for event in server.client().events(f"/api/v1/optimize/batch/{batch.batch_id}/events", "1")
+        if event["id"]
+    ]
+    assert seqs == [2, 3]
+    for connection in sleepers:
+        connection.close()
+    assert_invariants(server)
+
+
+def test_18_a_client_that_leaves_changes_nothing_and_half_a_submission_stores_nothing(
+    server: Server, expected: dict[str, str]
+) -> None:
+    batch = server.submit(BASE)
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(
+            f"GET /api/v1/optimize/batch/{batch.batch_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
+        connection.recv(100)
+    body = json.dumps({"strategies": ["Quick"], "common_config": quick_config()}).encode()
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        head = f"POST /api/v1/optimize/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body[: len(body) // 2])
+    assert results(batch.wait()) == expected
+    assert len(server.rows("SELECT * FROM batches")) == 1
+    assert_invariants(server)
+
+
+def test_19_a_small_batch_is_not_stuck_behind_a_large_one_and_the_queue_has_an_end(tmp_path: Path) -> None:
+    with running(tmp_path / "data", max_queued_jobs=60) as server:
+        server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(50)], quick_config(5))
+        small = server.submit(["Quick"]).wait(timeout_seconds=30)
+        assert small.status["status"] == "completed"
+        with pytest.raises(ServerUnavailableError) as full:
+            server.client(retries=0).optimize_batch(
+                {
+                    "strategies": [{"name": "Quick", "strategy_id": f"q{i}"} for i in range(60)],
+                    "common_config": quick_config(),
+                }
+            )
+        assert full.value.code == "queue_full"
+        assert full.value.retry_after is not None
+        for batch_id in server.acknowledged:
+            server.client().batch(batch_id).cancel()
+        for batch_id in server.acknowledged:
+            server.client().batch(batch_id).wait()
+        assert_invariants(server)
+
+
+def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path, expected: dict[str, str]) -> None:
+    server = Server(tmp_path / "data")
+    server.start()
+    batch = server.submit(BASE).wait()
+    server.stop()
+    database = server.data_dir / "stratopt.sqlite"
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    environment = {**os.environ, "STRATOPT_DATA_DIR": str(server.data_dir)}
+    refused = subprocess.run(
+        [sys.executable, "-m", "stratopt.cli.main", "serve", "--port", str(server.port)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 3
+    assert "upgrade stratopt" in refused.stderr
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    server.start()
+    assert results(server.client().batch(batch.batch_id)) == expected
+    server.kill()
+
+
+def test_a_server_asked_to_stop_says_so_and_goes_on_later(server: Server, expected: dict[str, str]) -> None:
+    """SIGTERM with an open stream: a shutdown event, an end within seconds, and the work is done after the next start."""
+    batch = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}], quick_config(60))
+    kinds: list[str] = []
+
+    def follow() -> None:
+        kinds.extend(
+            event["event"]
+            for event in Client(server.address, retries=0).events(f"/api/v1/optimize/batch/{batch.batch_id}/events")
+        )
+
+    reader = threading.Thread(target=follow)
+    reader.start()
+    time.sleep(1.5)
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 10
+    reader.join()
+    assert kinds[-1] == "shutdown"
+    assert_no_orphans(server)
+    server.start()
+    server.client().batch(batch.batch_id).wait()
+    assert_invariants(server)
+
+
+def test_a_problem_while_draining_is_told_as_one(server: Server) -> None:
+    with pytest.raises(ApiError) as unknown:
+        server.client(retries=0).batch("bat_none")
+    assert unknown.value.status == 404

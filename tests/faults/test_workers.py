@@ -1,0 +1,115 @@
+"""Faults of workers: killed, crashing, hungry, endless, poisonous, babbling (1 to 5 and 20)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import BASE
+from .harness import Server, assert_invariants, quick_config, results, running
+
+pytestmark = pytest.mark.faults
+
+
+def wait_for_workers(server: Server, count: int = 1) -> list[int]:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if len(found := server.workers()) >= count:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("no workers")
+
+
+def test_1_a_killed_worker_costs_its_job_one_attempt_and_the_others_nothing(
+    server: Server, expected: dict[str, str]
+) -> None:
+    batch = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}], quick_config(20), parallel_jobs=2)
+    time.sleep(0.3)
+    for pid in wait_for_workers(server):
+        os.kill(pid, signal.SIGKILL)
+    batch.wait()
+    assert batch.status["counts"]["succeeded"] == 5
+    assert_invariants(server)
+    fresh = server.submit(BASE).wait()
+    assert results(fresh) == expected
+
+
+def test_1_an_idle_worker_that_dies_is_replaced(server: Server, expected: dict[str, str]) -> None:
+    server.submit(BASE).wait()
+    for pid in wait_for_workers(server):
+        os.kill(pid, signal.SIGKILL)
+    assert results(server.submit(BASE).wait()) == expected
+    assert all(row["attempts"] == 1 for row in server.rows("SELECT attempts FROM jobs"))
+
+
+def test_1_a_storm_of_kills_loses_nothing(server: Server, expected: dict[str, str]) -> None:
+    batch = server.submit([*BASE, *({"name": "Slow", "strategy_id": f"slow{i}"} for i in range(4))], quick_config(8))
+    for _ in range(2):
+        time.sleep(0.4)
+        for pid in server.workers():
+            os.kill(pid, signal.SIGKILL)
+    batch.wait()
+    assert_invariants(server)
+    assert batch.status["is_terminal"]
+    assert results(server.submit(BASE).wait()) == expected
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"), [("Segfaults", "SIGSEGV"), ("Aborts", "SIGABRT"), ("Exits", "exit code 7")]
+)
+def test_2_and_5_a_crashing_strategy_is_poison_after_three_attempts(
+    server: Server, expected: dict[str, str], strategy: str, words: str
+) -> None:
+    batch = server.submit([strategy, *BASE]).wait()
+    items = {item["strategy_id"]: item for item in batch.results()}
+    assert (items[strategy]["status"], items[strategy]["error"]["code"]) == ("failed", "worker_died")
+    assert items[strategy]["attempts"] == 3
+    assert words in items[strategy]["error"]["detail"]
+    assert results(batch) == expected
+    assert_invariants(server)
+
+
+def test_2_a_death_that_does_not_repeat_is_only_retried(server: Server) -> None:
+    (item,) = server.submit(["KilledOnce"]).wait().results()
+    assert (item["status"], item["attempts"]) == ("succeeded", 2)
+    assert_invariants(server)
+
+
+def test_3_a_job_without_memory_fails_and_its_worker_lives(tmp_path: Path, expected: dict[str, str]) -> None:
+    with running(tmp_path / "data", worker_memory_limit_megabytes=2000, workers=1) as server:
+        server.submit(BASE).wait()
+        before = server.workers()
+        batch = server.submit(["EatsMemory", *BASE]).wait()
+        items = {item["strategy_id"]: item for item in batch.results()}
+        assert (items["EatsMemory"]["status"], items["EatsMemory"]["error"]["code"]) == ("failed", "out_of_memory")
+        assert results(batch) == expected
+        assert server.workers() == before
+        assert_invariants(server)
+
+
+@pytest.mark.parametrize("strategy", ["SpinsWithLock", "SpinsWithoutLock"])
+def test_4_an_endless_native_loop_is_killed_at_its_limit(server: Server, strategy: str) -> None:
+    server.submit(["Quick"]).wait()
+    batch = server.submit([strategy], quick_config(timeout_minutes=2 / 60)).wait()
+    (row,) = server.rows(
+        f"SELECT ended_at - started_at AS seconds, state FROM jobs WHERE batch_id = '{batch.batch_id}'"
+    )
+    assert row["state"] == "timed_out"
+    assert 2.0 <= row["seconds"] < 2.5
+    assert_invariants(server)
+
+
+@pytest.mark.parametrize("strategy", ["GivesNaN", "GivesGenerator", "GivesTooMuch"])
+def test_20_a_strategy_that_returns_nonsense_fails_with_its_reason(
+    server: Server, expected: dict[str, str], strategy: str
+) -> None:
+    batch = server.submit([strategy, *BASE]).wait()
+    items = {item["strategy_id"]: item for item in batch.results()}
+    assert items[strategy]["error"]["code"] == "strategy_error"
+    assert items[strategy]["attempts"] == 1
+    assert results(batch) == expected
+    assert_invariants(server)
