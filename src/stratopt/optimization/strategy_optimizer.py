@@ -12,20 +12,23 @@ import orjson
 import pandas as pd
 
 from stratopt._version import __version__
-from stratopt.backtest.engine import backtest_signals
 from stratopt.backtest.result import BacktestResult
 from stratopt.evaluation.splits import Fold, hold_out, walk_forward
 from stratopt.kernels.arrays import Int8Array1D
 from stratopt.market.bars import Bars
 from stratopt.market.stamps import moment_to_ms
+from stratopt.optimization.evidence import gather_evidence
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.look_ahead import refuse_look_ahead
+from stratopt.optimization.robustness import examine
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
-from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.algorithms import make_sampler
-from stratopt.search.serializer import ParameterSpaceSerializer, override_space
+from stratopt.search.override import override_space
+from stratopt.search.parameter_space import ParameterSpace
+from stratopt.search.serializer import ParameterSpaceSerializer
 from stratopt.search.study import StudyResult, run_study
-from stratopt.strategies.base import Strategy
+from stratopt.strategies.base import Direction, Strategy
 
 MOST_WARMUP_SHARE = 0.25
 DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
@@ -56,16 +59,23 @@ class Search:
 
 
 def optimize_strategy(
-    spec: JobSpec, bars: Bars, strategy: Strategy, *, on_progress: Callable[[int], None] | None = None
+    spec: JobSpec,
+    bars: Bars,
+    strategy: Strategy,
+    *,
+    other_bars: Sequence[Bars] = (),
+    on_progress: Callable[[int], None] | None = None,
 ) -> Optimized:
     """Search and test one strategy.
 
     ``bars`` may begin before the spec's start date: earlier bars serve as warm-up. With walk-forward every fold is searched on
     its own window and tested on the block after it; the blocks are stitched into one out-of-sample account. The result depends on
-    nothing but the spec, the bars and the strategy's code.
+    nothing but the spec, the bars and the strategy's code. ``other_bars`` are the assets that cross-asset validation tries.
 
     Raises
     ------
+    InvalidStrategyError
+        ``look_ahead`` when the strategy knows the future.
     OptimizationError
         ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
     """
@@ -73,8 +83,17 @@ def optimize_strategy(
         _refuse_constant_volume(bars, strategy)
     space = override_space(strategy.space, spec.parameter_space or {})
     bars = _until(bars, spec.end_date)
-    first = _first_scored_bar(spec, bars, longest_warmup(strategy, space))
+    warmup = longest_warmup(strategy, space)
+    first = _first_scored_bar(spec, bars, warmup)
     folds = _folds(spec, first, len(bars))
+    refuse_look_ahead(
+        strategy,
+        space,
+        bars,
+        direction=spec.execution.direction or Direction.LONG_ONLY,
+        warmup=warmup,
+        seed=spec.search_seed,
+    )
     evaluator = TrialEvaluator(
         bars=bars,
         strategy=strategy,
@@ -85,7 +104,7 @@ def optimize_strategy(
     )
     searches = _search_all(spec, space, evaluator, folds, first, on_progress)
     _refuse_without_trades(spec, searches)
-    return _tell(spec, space, evaluator, searches, first)
+    return _tell(spec, space, evaluator, searches, first, other_bars)
 
 
 def _refuse_constant_volume(bars: Bars, strategy: Strategy) -> None:
@@ -178,24 +197,37 @@ def _refuse_without_trades(spec: JobSpec, searches: Sequence[Search]) -> None:
 
 
 def _tell(
-    spec: JobSpec, space: ParameterSpace, evaluator: TrialEvaluator, searches: Sequence[Search], first: int
+    spec: JobSpec,
+    space: ParameterSpace,
+    evaluator: TrialEvaluator,
+    searches: Sequence[Search],
+    first: int,
+    others: Sequence[Bars],
 ) -> Optimized:
     folds = [search for search in searches if search.fold != FINAL]
     final = searches[-1]
     assert final.params is not None
     bars = evaluator.bars
-    inside = _backtest(evaluator, evaluator.target(final.params), final.window.train_start, final.window.train_stop)
-    outside = _backtest(evaluator, _stitched(evaluator, folds), folds[0].window.test_start, folds[-1].window.test_stop)
+    test_start, stop = folds[0].window.test_start, folds[-1].window.test_stop
+    inside = evaluator.backtest(evaluator.target(final.params), final.window.train_start, final.window.train_stop)
+    stitched = _stitched(evaluator, folds)
+    outside = evaluator.backtest(stitched, test_start, stop)
+    found = gather_evidence(
+        spec, evaluator, study=final.study, inside=inside, outside=outside, stitched=stitched, first=first
+    )
+    robustness = examine(spec, evaluator, params=final.params, outside=outside, others=others)
     result = {
         "summary": _summary(spec, final.params, inside, outside),
         "best_params": final.params,
         "objective": spec.search.objective,
         "in_sample": _side(bars, inside, final.window.train_start, final.window.train_stop),
-        "out_of_sample": _side(bars, outside, folds[0].window.test_start, folds[-1].window.test_stop),
-        "benchmark": _buy_and_hold(bars, folds[0].window.test_start, folds[-1].window.test_stop),
+        "out_of_sample": _side(bars, outside, test_start, stop),
+        "benchmark": _buy_and_hold(bars, test_start, stop),
         "validation": "walk_forward" if spec.search.cross_validation else "hold_out",
         "folds": [_fold(evaluator, search) for search in folds],
         "search": _effort(spec, searches),
+        "evidence": found.facts,
+        "robustness": robustness,
         "manifest": _manifest(spec, space, evaluator, first),
     }
     return Optimized(
@@ -204,6 +236,7 @@ def _tell(
             "trials": _trial_table(searches),
             "equity": _equity_table(bars, outside),
             "trades": _trade_table(outside),
+            **found.tables,
         },
     )
 
@@ -220,12 +253,6 @@ def _stitched(evaluator: TrialEvaluator, folds: Sequence[Search]) -> Int8Array1D
             block = slice(search.window.test_start - early, search.window.test_stop)
             stitched[block] = evaluator.target(search.params)[block]
     return stitched
-
-
-def _backtest(evaluator: TrialEvaluator, target: Int8Array1D, start: int, stop: int) -> BacktestResult:
-    return backtest_signals(
-        evaluator.bars, target, costs=evaluator.costs, execution=evaluator.execution, start=start, stop=stop
-    )
 
 
 def _side(bars: Bars, backtest: BacktestResult, start: int, stop: int) -> dict[str, Any]:
@@ -285,7 +312,7 @@ def _fold(evaluator: TrialEvaluator, search: Search) -> dict[str, Any]:
             "test_metrics": None,
             "reason": "no point of this fold's search was feasible; the account stayed flat",
         }
-    tested = _backtest(evaluator, evaluator.target(search.params), window.test_start, window.test_stop)
+    tested = evaluator.backtest(evaluator.target(search.params), window.test_start, window.test_stop)
     chosen = ("total_return", "sharpe_ratio", "max_drawdown", "trade_count")
     return {**shown, "test_metrics": {name: tested.metrics[name] for name in chosen}}
 

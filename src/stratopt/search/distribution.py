@@ -30,7 +30,7 @@ class Distribution:
     """A number with the prior ``kind`` of hyperopt and hyperopt's arguments.
 
     ``low``, ``high``, ``mu`` and ``sigma`` of a log kind are of the logarithm; ``q`` rounds to multiples; ``high`` of randint is
-    exclusive.
+    exclusive, its ``low`` may be left out. ``whole`` makes values whole numbers.
 
     >>> Distribution("qlognormal", mu=1.0, sigma=0.5, q=0.1).latent().log
     True
@@ -42,6 +42,7 @@ class Distribution:
     mu: float | None = None
     sigma: float | None = None
     q: float | None = None
+    whole: bool = False
     default: float | None = None
     when: Any = None
 
@@ -52,6 +53,8 @@ class Distribution:
             )
         for name in ("low", "high", "mu", "sigma", "q"):
             value, wanted = getattr(self, name), name in ARGUMENTS[self.kind]
+            if self.kind == "randint" and name == "low" and value is None:
+                continue
             if wanted != (value is not None):
                 raise ParameterSpaceError(
                     f"{self.kind} takes {', '.join(ARGUMENTS[self.kind])}; {name} is {'missing' if wanted else 'not one of them'}",
@@ -77,12 +80,13 @@ class Distribution:
     @property
     def arguments(self) -> tuple[float, ...]:
         """The arguments in hyperopt's order."""
-        return tuple(getattr(self, name) for name in ARGUMENTS[self.kind])
+        given = (getattr(self, name) for name in ARGUMENTS[self.kind])
+        return tuple(argument for argument in given if argument is not None)
 
     @property
     def is_whole(self) -> bool:
         """Whether values are whole numbers."""
-        return self.kind in WHOLE
+        return self.whole or self.kind in WHOLE
 
     @property
     def is_log(self) -> bool:
@@ -108,7 +112,7 @@ class Distribution:
     def resolve(self, drawn: float, known: Mapping[str, Any]) -> float | int:
         """The parameter's value for what the engine drew."""
         del known
-        return round(drawn) if self.is_whole else float(drawn)
+        return int(drawn) if self.is_whole else float(drawn)
 
     def unresolve(self, value: Any, known: Mapping[str, Any]) -> float:
         """What an engine draws for that value."""

@@ -14,7 +14,7 @@ from stratopt.optimization.exceptions import ParameterValidationError
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.objectives import OBJECTIVES
 from stratopt.search.algorithms import ALGORITHMS
-from stratopt.search.serializer import override_space
+from stratopt.search.override import override_space
 from stratopt.strategies.base import Strategy
 from stratopt.wire.base import without_nulls
 from stratopt.wire.optimization import BatchRequest, SingleRequest, StrategyConfig, StrategyEntry
