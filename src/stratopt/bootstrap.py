@@ -76,6 +76,7 @@ def _assemble(settings: Settings, store: JobStore, keys: ApiKeyStore, market_dir
         return {
             "job": job.spec.to_dict(),
             "bars": series.locate(job.spec.symbol, job.spec.timeframe),
+            "other_bars": [series.locate(other, job.spec.timeframe) for other in series.others(job.spec)],
             "strategy_folder": folder,
             "artifact_folder": str(settings.artifact_folder),
         }
@@ -236,11 +237,11 @@ def _optimize_request(request: Mapping[str, Any]) -> OptimizationResult:
 
     settings = Settings()
     strategies, catalogue = StrategyCatalogue.with_own(settings.strategy_folder), Catalogue(settings.data_dir)
-    plan = Planner(strategies, SeriesAccess(catalogue), Limits()).single(_parse(SingleRequest, request))
-    (spec,) = plan.specs
-    return OptimizationResult(
-        spec, optimize_strategy(spec, catalogue.bars(spec.symbol, spec.timeframe), strategies.get(spec.strategy))
-    )
+    series = SeriesAccess(catalogue)
+    (spec,) = Planner(strategies, series, Limits()).single(_parse(SingleRequest, request)).specs
+    bars = catalogue.bars(spec.symbol, spec.timeframe)
+    others = [catalogue.bars(other, spec.timeframe) for other in series.others(spec)]
+    return OptimizationResult(spec, optimize_strategy(spec, bars, strategies.get(spec.strategy), other_bars=others))
 
 
 def _parse(kind: type[Request], document: Mapping[str, Any]) -> Any:

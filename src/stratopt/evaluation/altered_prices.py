@@ -44,4 +44,5 @@ def _bounded(matrix: Float64Array2D) -> Float64Array2D:
     """Undo the last digit's rounding: high and low bound open and close."""
     matrix[HIGH] = np.max(matrix[[OPEN, HIGH, LOW, CLOSE]], axis=0)
     matrix[LOW] = np.min(matrix[[OPEN, HIGH, LOW, CLOSE]], axis=0)
+    matrix.flags.writeable = False
     return matrix

@@ -48,9 +48,14 @@ def calendar_grid(stamps: Int64Array1D, *, most: int = MOST_BUCKETS) -> Calendar
     width = 1
     while days[-1] // width - days[0] // width + 1 > most:
         width *= 2
-    numbers = days // width
+    return grid_of_width(stamps, width)
+
+
+def grid_of_width(stamps: Int64Array1D, width: int) -> CalendarGrid:
+    """The grid of buckets of ``width`` days over the same."""
+    numbers = np.asarray(stamps, dtype=np.int64) // DAY_MILLISECONDS // width
     begins = np.flatnonzero(np.concatenate([[True], np.diff(numbers) != 0]))
-    return CalendarGrid(width, numbers[begins], np.append(begins, days.size).astype(np.int64))
+    return CalendarGrid(width, numbers[begins], np.append(begins, numbers.size).astype(np.int64))
 
 
 def widen(numbers: Int64Array1D, values: AnyArray, factor: int) -> tuple[Int64Array1D, AnyArray]:

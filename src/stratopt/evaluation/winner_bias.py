@@ -23,30 +23,31 @@ class CorrectedHeadline:
 
 
 def corrected_headline(
-    returns: AnyArray, *, periods_per_year: float, mean_block: float, draws: int = 1000, seed: Seed = 0
+    returns: AnyArray, *, periods_per_year: float | AnyArray, mean_block: float, draws: int = 1000, seed: Seed = 0
 ) -> CorrectedHeadline | None:
     """Annual ratio of the best column of ``returns`` (T, M; NaN where unobserved), corrected by the stationary bootstrap.
 
     With ratios s_k and their resampled values S*_k: form A is max s - mean(max_k(S*_k - s_k)), form B is
-    max s - mean(S*_j - s_j) with j the best of each draw. None where no column varies.
+    max s - mean(S*_j - s_j) with j the best of each draw. ``periods_per_year`` may differ by column. None where no column varies.
     """
     values = np.asarray(returns, dtype=np.float64)
     seen = ~np.isnan(values)
     filled = np.where(seen, values, 0.0)
     weights = stationary_counts(values.shape[0], draws, mean_block, seed).astype(np.float64)
-    ratios = _ratios(filled.sum(axis=0), (filled**2).sum(axis=0), seen.sum(axis=0))
+    annual = np.sqrt(np.broadcast_to(np.asarray(periods_per_year, dtype=np.float64), values.shape[1]))
+    ratios = annual * _ratios(filled.sum(axis=0), (filled**2).sum(axis=0), seen.sum(axis=0))
     kept = np.isfinite(ratios)
     if not kept.any():
         return None
     seen, filled, ratios = seen[:, kept], filled[:, kept], ratios[kept]
-    drawn = _ratios(weights @ filled, weights @ filled**2, weights @ seen)
+    drawn = annual[kept] * _ratios(weights @ filled, weights @ filled**2, weights @ seen)
     luck = np.where(np.isfinite(drawn), drawn, ratios) - ratios
     winner = np.argmax(luck + ratios, axis=1)
-    raw, annual = float(ratios.max()), float(np.sqrt(periods_per_year))
+    raw = float(ratios.max())
     return CorrectedHeadline(
-        raw=raw * annual,
-        if_none_is_real=(raw - float(luck.max(axis=1).mean())) * annual,
-        if_real=(raw - float(luck[np.arange(draws), winner].mean())) * annual,
+        raw=raw,
+        if_none_is_real=raw - float(luck.max(axis=1).mean()),
+        if_real=raw - float(luck[np.arange(draws), winner].mean()),
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stratopt.kernels.arrays import AnyArray
+
 NAME = re.compile(r"[0-9a-f]{64}\.parquet")
 
 
@@ -57,6 +59,12 @@ class ArtifactStore:
         """A whole table."""
         return pq.read_table(self.path(name))
 
+    def columns(self, name: str) -> Mapping[str, AnyArray]:
+        """A whole table by column; a column of equally long lists is a matrix with one row a table row."""
+        with pq.ParquetFile(self.path(name)) as file:
+            table = file.read(use_threads=False)
+        return {field: _values(table.column(field)) for field in table.column_names}
+
     def batches(self, name: str, rows: int = 2000) -> Iterator[pa.RecordBatch]:
         """A table in pieces, for streams of any length in constant memory."""
         with pq.ParquetFile(self.path(name)) as file:
@@ -65,3 +73,10 @@ class ArtifactStore:
     def delete(self, name: str) -> None:
         """Remove a table; nothing happens if it is gone."""
         self.path(name).unlink(missing_ok=True)
+
+
+def _values(column: pa.ChunkedArray) -> AnyArray:
+    if pa.types.is_fixed_size_list(column.type):
+        flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(-1, column.type.list_size)
+    return column.to_numpy()

@@ -1,15 +1,21 @@
-"""ResultAggregator: finished jobs -> BatchAnalysisReport. Pure: the same jobs give the same report."""
+"""ResultAggregator: finished jobs -> BatchAnalysisReport. Pure: the same jobs and tables give the same report."""
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stratopt.evaluation.verdict import Evidence, Judgement, Verdict, judge
+from stratopt.optimization.advice import recommendations
 from stratopt.optimization.batch_report import BatchAnalysisReport, FailedItem, RankedResult
+from stratopt.optimization.batch_statistics import BatchStatistics, TableReader, batch_statistics
+from stratopt.optimization.executive_summary import executive_summary
 from stratopt.optimization.jobs import Batch, Job, JobState
+from stratopt.optimization.result_details import details
+from stratopt.optimization.spreads import distribution, efficiency, risk, spread
 
 SHOWN_METRICS = (
     "sharpe_ratio",
@@ -24,32 +30,56 @@ SHOWN_METRICS = (
     "trade_count",
     "exposure",
 )
+VERDICT_ORDER = (Verdict.LIKELY_REAL, Verdict.UNPROVEN, Verdict.LIKELY_LUCK)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Yearly out-of-sample Sharpe ratios from which a result is called so; below ``average`` it is poor.
+    """From where on a result is called so: a yearly out-of-sample Sharpe ratio **and** a percentile of the batch; else it is poor.
 
-    They are absolute, so that the best of a bad batch is not excellent.
+    The ratios are absolute, so that the best of a bad batch is not excellent; the percentiles are relative, so that not all of a good
+    batch are.
     """
 
     excellent: float = 1.5
     good: float = 1.0
     average: float = 0.5
+    excellent_percentile: float = 75.0
+    good_percentile: float = 40.0
+    average_percentile: float = 10.0
+
+    def category(self, sharpe: float | None, percentile: float) -> str:
+        """The best category of which both limits are reached."""
+        for name in ("excellent", "good", "average"):
+            if (
+                sharpe is not None
+                and sharpe >= getattr(self, name)
+                and percentile >= getattr(self, f"{name}_percentile")
+            ):
+                return name
+        return "poor"
 
 
 class ResultAggregator:
-    """Ranks by out-of-sample Sharpe ratio, never by the score that the search maximised."""
+    """Ranks by out-of-sample evidence: by verdict, then by out-of-sample Sharpe ratio; never by the score that was maximised."""
 
     def __init__(self, thresholds: Thresholds | None = None) -> None:
         self._thresholds = thresholds or Thresholds()
 
-    def aggregate(self, batch: Batch, jobs: Sequence[Job]) -> BatchAnalysisReport:
-        """The report over the jobs that have ended; failed ones never disappear."""
+    def aggregate(self, batch: Batch, jobs: Sequence[Job], reader: TableReader | None = None) -> BatchAnalysisReport:
+        """The report over the jobs that have ended; failed ones never disappear.
+
+        Without a ``reader`` of the jobs' tables there are no tests over the batch and no pictures, and every verdict says so.
+        """
         succeeded = [job for job in jobs if job.state is JobState.SUCCEEDED]
-        failed = [job for job in jobs if job.state.is_terminal and job.state is not JobState.SUCCEEDED]
-        ranking = self._rank(succeeded)
-        failures = [_failed(job) for job in failed]
+        failures = [_failed(job) for job in jobs if job.state.is_terminal and job.state is not JobState.SUCCEEDED]
+        tested = None if reader is None or not succeeded else batch_statistics(succeeded, reader, seed=batch.seed)
+        ranking = self._rank(succeeded, tested)
+        by_id: dict[str, Job] = {job.job_id: job for job in succeeded}
+        statistics = {name: spread([r.out_of_sample[name] for r in ranking]) for name in SHOWN_METRICS}
+        evidence = None if tested is None else tested.to_dict()
+        correlation = _correlation(ranking, tested)
+        advice = recommendations(ranking, failures, evidence, correlation)
         return BatchAnalysisReport(
             batch_id=batch.batch_id,
             label=batch.label,
@@ -59,28 +89,53 @@ class ResultAggregator:
             created_at=batch.created_at,
             ended_at=batch.ended_at,
             counts=dict(batch.counts),
+            success_rate=len(succeeded) / (len(succeeded) + len(failures)) if succeeded or failures else None,
+            verdicts={v.value: sum(1 for r in ranking if r.verdict == v.value) for v in VERDICT_ORDER},
+            categories={
+                c: sum(1 for r in ranking if r.category == c) for c in ("excellent", "good", "average", "poor")
+            },
             ranking=ranking,
             failures=failures,
-            statistics={name: _spread([r.out_of_sample[name] for r in ranking]) for name in SHOWN_METRICS},
+            statistics=statistics,
+            risk=risk(ranking),
+            distribution=distribution([r.out_of_sample["sharpe_ratio"] for r in ranking]),
+            correlation=correlation,
+            evidence=evidence,
             errors_by_code=dict(sorted(Counter(item.code for item in failures).items())),
+            errors_by_strategy=dict(sorted(Counter(item.strategy_id for item in failures).items())),
             evaluations=sum(r.evaluations for r in ranking),
-            efficiency=_efficiency(batch, succeeded),
-            executive_summary=_sentences(batch, ranking, failures),
+            efficiency=efficiency(batch, [job for job in jobs if job.state.is_terminal], ranking),
+            recommendations=advice,
+            details=() if reader is None else details([by_id[r.job_id] for r in ranking], reader),
+            executive_summary=executive_summary(batch, ranking, failures, evidence),
         )
 
-    def _rank(self, jobs: Sequence[Job]) -> Sequence[RankedResult]:
-        ordered = sorted(
-            jobs, key=lambda job: (-_or_low(_result(job)["out_of_sample"]["metrics"]["sharpe_ratio"]), job.index)
+    def _rank(self, jobs: Sequence[Job], tested: BatchStatistics | None) -> Sequence[RankedResult]:
+        judged = [(job, _judged(job, tested, len(jobs))) for job in jobs]
+        judged.sort(
+            key=lambda item: (
+                VERDICT_ORDER.index(item[1].verdict),
+                -_or_low(_result(item[0])["out_of_sample"]["metrics"]["sharpe_ratio"]),
+                item[0].index,
+            )
         )
-        return [self._ranked(rank, job, len(ordered)) for rank, job in enumerate(ordered, start=1)]
+        return [
+            self._ranked(rank, job, judgement, tested, len(judged))
+            for rank, (job, judgement) in enumerate(judged, start=1)
+        ]
 
-    def _ranked(self, rank: int, job: Job, count: int) -> RankedResult:
+    def _ranked(
+        self, rank: int, job: Job, judgement: Judgement, tested: BatchStatistics | None, count: int
+    ) -> RankedResult:
         result, spec = _result(job), job.spec
         outside = result["out_of_sample"]["metrics"]
+        percentile = round(100.0 * (count - rank) / (count - 1), 1) if count > 1 else 100.0
         return RankedResult(
             rank=rank,
-            percentile=round(100.0 * (count - rank) / (count - 1), 1) if count > 1 else 100.0,
-            category=self._category(outside["sharpe_ratio"]),
+            percentile=percentile,
+            category=self._thresholds.category(outside["sharpe_ratio"], percentile),
+            verdict=judgement.verdict.value,
+            verdict_reasons=list(judgement.reasons),
             job_id=job.job_id,
             strategy_id=spec.strategy_id,
             strategy=spec.strategy,
@@ -89,15 +144,13 @@ class ResultAggregator:
             best_params=result["best_params"],
             in_sample={name: result["in_sample"]["metrics"][name] for name in SHOWN_METRICS},
             out_of_sample={name: outside[name] for name in SHOWN_METRICS},
+            out_of_sample_years=result["out_of_sample"]["years"],
+            evidence=_evidence(job, judgement, tested),
+            robustness=result["robustness"],
             evaluations=result["search"]["evaluations"],
+            seconds=job.resources.get("wall_seconds"),
+            cpu_seconds=job.resources.get("cpu_seconds"),
         )
-
-    def _category(self, sharpe: float | None) -> str:
-        limits = self._thresholds
-        for name in ("excellent", "good", "average"):
-            if sharpe is not None and sharpe >= getattr(limits, name):
-                return name
-        return "poor"
 
 
 def _result(job: Job) -> Mapping[str, Any]:
@@ -107,6 +160,63 @@ def _result(job: Job) -> Mapping[str, Any]:
 
 def _or_low(value: float | None) -> float:
     return float("-inf") if value is None else value
+
+
+def _judged(job: Job, tested: BatchStatistics | None, strategies: int) -> Judgement:
+    result = _result(job)
+    account, own = result["evidence"]["out_of_sample"], result["evidence"].get("trials")
+    metrics, needed = result["out_of_sample"]["metrics"], account["minimum_track_record_periods"]
+    evidence = Evidence(
+        sharpe=metrics["sharpe_ratio"],
+        excess_sharpe=account["excess_sharpe"],
+        sharpe_at_double_costs=result["evidence"]["costs"]["sharpe_at"]["2x"],
+        trades=int(metrics["trade_count"] or 0),
+        periods=account["periods"],
+        periods_needed=float("inf") if needed is None else needed,
+        step_down_p=None if tested is None else tested.step_down_p.get(job.job_id),
+        spa_p=None if tested is None or tested.spa is None else tested.spa["consistent"],
+        pbo=None if own is None or own["pbo"] is None else own["pbo"]["pbo"],
+    )
+    trials = result["search"]["evaluations"] if tested is None else tested.trials
+    return judge(evidence, trials=trials, strategies=strategies, years=result["out_of_sample"]["years"])
+
+
+def _evidence(job: Job, judgement: Judgement, tested: BatchStatistics | None) -> dict[str, float | None]:
+    found = _result(job)["evidence"]
+    account, costs, own = found["out_of_sample"], found["costs"], found.get("trials") or {}
+    pbo, near, timing = own.get("pbo") or {}, own.get("plateau") or {}, account["random_timing"] or {}
+    return {
+        "step_down_p": None if tested is None else tested.step_down_p.get(job.job_id),
+        "sharpe_needed": judgement.sharpe_needed,
+        "sharpe_standard_error": account["sharpe_standard_error"],
+        "excess_sharpe": account["excess_sharpe"],
+        "psr": account["psr"],
+        "excess_psr": account["excess_psr"],
+        "periods": account["periods"],
+        "minimum_track_record_periods": account["minimum_track_record_periods"],
+        "dsr": own.get("dsr"),
+        "dsr_as_published": own.get("dsr_as_published"),
+        "effective_trials": own.get("effective"),
+        "pbo": pbo.get("pbo"),
+        "loss_probability": pbo.get("loss_probability"),
+        "plateau_ratio": near.get("ratio"),
+        "random_timing_p": timing.get("p_value"),
+        "sharpe_at_double_costs": costs["sharpe_at"]["2x"],
+        "break_even_cost_multiple": costs["break_even_multiple"],
+    }
+
+
+def _correlation(ranking: Sequence[RankedResult], tested: BatchStatistics | None) -> dict[str, Any]:
+    """Rows and columns in the order of the ranking."""
+    if tested is None:
+        return {"job_ids": [], "rows": []}
+    at = {job_id: position for position, job_id in enumerate(tested.job_ids)}
+    order = [at[r.job_id] for r in ranking]
+    rows = tested.correlation[order][:, order]
+    return {
+        "job_ids": [r.job_id for r in ranking],
+        "rows": [[None if math.isnan(value) else round(float(value), 4) for value in row] for row in rows],
+    }
 
 
 def _failed(job: Job) -> FailedItem:
@@ -121,58 +231,3 @@ def _failed(job: Job) -> FailedItem:
         code=failure["code"],
         message=failure["message"],
     )
-
-
-def _spread(values: Sequence[float | None]) -> dict[str, float | None]:
-    known = sorted(value for value in values if value is not None)
-    if not known:
-        return dict.fromkeys(
-            ("count", "mean", "median", "lower_quartile", "upper_quartile", "standard_deviation", "minimum", "maximum")
-        )
-    quartiles = statistics.quantiles(known, n=4, method="inclusive") if len(known) > 1 else [known[0]] * 3
-    return {
-        "count": len(known),
-        "mean": statistics.fmean(known),
-        "median": quartiles[1],
-        "lower_quartile": quartiles[0],
-        "upper_quartile": quartiles[2],
-        "standard_deviation": statistics.stdev(known) if len(known) > 1 else None,
-        "minimum": known[0],
-        "maximum": known[-1],
-    }
-
-
-def _efficiency(batch: Batch, jobs: Sequence[Job]) -> dict[str, float | None]:
-    wall = None if batch.started_at is None or batch.ended_at is None else batch.ended_at - batch.started_at
-    worked = sum(float(job.resources.get("wall_seconds", 0.0)) for job in jobs)
-    evaluations = sum(_result(job)["search"]["evaluations"] for job in jobs)
-    return {
-        "wall_seconds": wall,
-        "worker_seconds": worked,
-        "cpu_seconds": sum(float(job.resources.get("cpu_seconds", 0.0)) for job in jobs),
-        "parallel_speedup": worked / wall if wall else None,
-        "evaluations_per_second": evaluations / wall if wall else None,
-    }
-
-
-def _sentences(batch: Batch, ranking: Sequence[RankedResult], failures: Sequence[FailedItem]) -> Sequence[str]:
-    total = batch.counts["total"]
-    sentences = [f"{len(ranking)} of {total} optimisations succeeded, {len(failures)} did not."]
-    if not ranking:
-        return [*sentences, "There is nothing to rank; the errors below say why."]
-    best = ranking[0]
-    evaluations = sum(r.evaluations for r in ranking)
-    sentences.append(
-        f"Best out of sample: {best.strategy_id} on {best.symbol} {best.timeframe} with a yearly Sharpe ratio of {_number(best.out_of_sample['sharpe_ratio'])} "
-        f"(in sample {_number(best.in_sample['sharpe_ratio'])})."
-    )
-    positive = sum(1 for r in ranking if _or_low(r.out_of_sample["total_return"]) > 0)
-    sentences.append(f"{positive} of {len(ranking)} made money on bars that their search never saw, after costs.")
-    sentences.append(
-        f"{evaluations} parameter sets were tried to find these. The best of many tries looks good by luck alone: read the first rank as a candidate, not as proof."
-    )
-    return sentences
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"

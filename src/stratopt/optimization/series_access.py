@@ -6,6 +6,9 @@ import threading
 from typing import Any
 
 from stratopt.market.catalogue import Catalogue
+from stratopt.optimization.job_spec import JobSpec
+
+MOST_OTHERS = 8
 
 
 class SeriesAccess:
@@ -23,6 +26,21 @@ class SeriesAccess:
     def listing(self) -> list[dict[str, Any]]:
         """Every stored series."""
         return [series.to_dict() for series in self.catalogue.series()]
+
+    def others(self, spec: JobSpec) -> list[str]:
+        """Symbols for the cross-asset validation of a job, none if it asks for none: other assets on the same timeframe and calendar."""
+        if not spec.validation.cross_asset_validation:
+            return []
+        bars = self.catalogue.bars(spec.symbol, spec.timeframe)
+        asset = bars.symbol.split("-")[0]
+        found = [
+            series.symbol
+            for series in self.catalogue.series()
+            if series.timeframe == bars.timeframe
+            and series.calendar == bars.calendar
+            and series.symbol.split("-")[0] != asset
+        ]
+        return found[:MOST_OTHERS]
 
     def locate(self, symbol: str, timeframe: str) -> dict[str, Any]:
         """The memory map of the whole series, as a worker's payload.

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratopt.backtest.costs import Costs
+from stratopt.backtest.engine import backtest_signals
 from stratopt.backtest.execution import Execution
+from stratopt.backtest.result import BacktestResult
 from stratopt.backtest.scorer import Score, Scorer
 from stratopt.kernels.arrays import Int8Array1D
 from stratopt.market.bars import Bars
@@ -36,6 +38,12 @@ class TrialEvaluator:
     def target(self, params: Params) -> Int8Array1D:
         """Target position of every bar, int8 (n,)."""
         return self.strategy.target(self.bars, params, self.execution.direction or Direction.LONG_ONLY)
+
+    def backtest(self, target: Int8Array1D, start: int, stop: int, *, costs: Costs | None = None) -> BacktestResult:
+        """The account that follows ``target`` on the bars [start, stop), with other costs if they are given."""
+        return backtest_signals(
+            self.bars, target, costs=costs or self.costs, execution=self.execution, start=start, stop=stop
+        )
 
     def window(self, start: int, stop: int) -> WindowEvaluator:
         """The objective on the bars [start, stop)."""

@@ -84,15 +84,19 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
 def _optimize(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, Any]:
     spec = JobSpec.from_dict(request["job"])
     series = request["bars"]
-    bars: Bars = open_mapped(Path(series["file"]), series["symbol"], series["timeframe"], series["calendar"])
+    bars, others = _open(series), [_open(other) for other in request.get("other_bars", ())]
     folder = request.get("strategy_folder")
     strategies = StrategyCatalogue.with_own(Path(folder) if folder else None)
-    optimized = optimize_strategy(spec, bars, strategies.get(spec.strategy), on_progress=on_progress)
+    optimized = optimize_strategy(spec, bars, strategies.get(spec.strategy), other_bars=others, on_progress=on_progress)
     artifacts = ArtifactStore(Path(request["artifact_folder"]))
     return {
         **optimized.result,
         "artifacts": {name: artifacts.put(columns) for name, columns in optimized.tables.items()},
     }
+
+
+def _open(series: Mapping[str, Any]) -> Bars:
+    return open_mapped(Path(series["file"]), series["symbol"], series["timeframe"], series["calendar"])
 
 
 def failure_of(error: BaseException) -> Failure:

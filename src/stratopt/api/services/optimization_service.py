@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import orjson
 
 from stratopt.api.services.planning import Plan, Planner, evaluations_of
+from stratopt.api.services.report_cache import ReportCache
 from stratopt.api.services.views import batch_view, result_view
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
@@ -33,6 +34,7 @@ class OptimizationService:
     planner: Planner
     artifacts: ArtifactStore
     retention_seconds: float = 30 * 86_400.0
+    reports: ReportCache = field(default_factory=ReportCache)
 
     # ---- submission
 
@@ -159,7 +161,10 @@ class OptimizationService:
 
     def report(self, batch: Batch) -> BatchAnalysisReport:
         """The aggregated report over what has ended so far."""
-        return ResultAggregator().aggregate(batch, self.manager.store.jobs(batch.batch_id))
+        return self.reports.get(
+            batch,
+            lambda: ResultAggregator().aggregate(batch, self.manager.store.jobs(batch.batch_id), self.artifacts),
+        )
 
     # ---- changes
 

@@ -1,0 +1,109 @@
+"""Recommendations: what to do next, each tied to the number that says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stratopt.evaluation.verdict import FEWEST_TRADES
+from stratopt.optimization.batch_report import FailedItem, RankedResult, Recommendation
+
+SAME_BET = 0.9
+MOST_PAIRS = 3
+DEEP_DRAWDOWN = -0.5
+LOSSES_TO_MIND = 0.25
+
+
+def recommendations(
+    ranking: Sequence[RankedResult],
+    failures: Sequence[FailedItem],
+    evidence: Mapping[str, Any] | None,
+    correlation: Mapping[str, Any],
+) -> Sequence[Recommendation]:
+    """Advice on the batch, the most important first."""
+    found: list[Recommendation] = []
+    if ranking:
+        found += _on_history(ranking, evidence)
+        found += _on_search(ranking, evidence)
+        found += _on_trading(ranking)
+        found += _on_pairs(ranking, correlation)
+    for code, count in Counter(f.code for f in failures).most_common():
+        names = ", ".join(sorted({f.strategy_id for f in failures if f.code == code})[:5])
+        found.append(
+            Recommendation(advice=f"Look at the error {code} of {names}.", because=f"{count} job(s) ended with it")
+        )
+    return found
+
+
+def _on_history(ranking: Sequence[RankedResult], evidence: Mapping[str, Any] | None) -> Iterator[Recommendation]:
+    if evidence is None or evidence["sharpe_needed"] is None:
+        return
+    best = max((r.out_of_sample["sharpe_ratio"] or 0.0) for r in ranking)
+    years, needed = evidence["out_of_sample_years"], evidence["sharpe_needed"]
+    if not any(r.verdict == "likely_real" for r in ranking) and 0.2 < best < needed:
+        wanted = years * (needed / best) ** 2
+        yield Recommendation(
+            advice=f"Test the best strategies on about {wanted:.0f} out-of-sample years, or fewer of them at once.",
+            because=f"a Sharpe ratio of {best:.2f} over {years:.1f} years is below the {needed:.2f} that can be told from luck",
+        )
+
+
+def _on_search(ranking: Sequence[RankedResult], evidence: Mapping[str, Any] | None) -> Iterator[Recommendation]:
+    pbo = None if evidence is None else evidence["pbo"]
+    # a space in which every point is good has a high PBO too, but then the chosen one seldom loses
+    if pbo is not None and pbo["pbo"] >= 0.5 and pbo["loss_probability"] >= LOSSES_TO_MIND:
+        yield Recommendation(
+            advice="Narrow the parameter spaces or try fewer points: choosing the best in sample does not help here.",
+            because=f"the probability of backtest overfitting is {pbo['pbo']:.2f} (0.50 is what pure luck gives), that of a loss {pbo['loss_probability']:.2f}",
+        )
+    spikes = [r for r in ranking if r.evidence["plateau_ratio"] is not None and r.evidence["plateau_ratio"] < 0.5]
+    if spikes:
+        worst = min(spikes, key=lambda r: r.evidence["plateau_ratio"] or 0.0)
+        yield Recommendation(
+            advice=f"Distrust the exact parameters of {len(spikes)} strategies, most of all {_name(worst)}.",
+            because=f"the neighbours of its best point reach only {worst.evidence['plateau_ratio']:.0%} of its score",
+        )
+
+
+def _on_trading(ranking: Sequence[RankedResult]) -> Iterator[Recommendation]:
+    few = [r for r in ranking if (r.out_of_sample["trade_count"] or 0) < FEWEST_TRADES]
+    if few:
+        yield Recommendation(
+            advice=f"Give {len(few)} strategies more history or a shorter timeframe.",
+            because=f"they made fewer than {FEWEST_TRADES} trades out of sample; {_name(few[0])} made {few[0].out_of_sample['trade_count']:.0f}",
+        )
+    for r in ranking:
+        multiple = r.evidence["break_even_cost_multiple"]
+        if r.verdict != "likely_luck" and multiple is not None and multiple < 2.0:
+            yield Recommendation(
+                advice=f"Check the costs of {_name(r)} with your broker before anything else.",
+                because=f"its profit is gone at {multiple:.1f} times the costs assumed here",
+            )
+    deep = [
+        r for r in ranking if (r.out_of_sample["max_drawdown"] or 0.0) < DEEP_DRAWDOWN and r.verdict != "likely_luck"
+    ]
+    if deep:
+        yield Recommendation(
+            advice=f"Trade {_name(deep[0])} smaller than it was tested, if at all.",
+            because=f"it lost {-(deep[0].out_of_sample['max_drawdown'] or 0.0):.0%} from its peak out of sample",
+        )
+
+
+def _on_pairs(ranking: Sequence[RankedResult], correlation: Mapping[str, Any]) -> Iterator[Recommendation]:
+    rows = correlation["rows"]
+    pairs = [
+        (rows[i][j], ranking[i], ranking[j])
+        for i in range(len(rows))
+        for j in range(i + 1, len(rows))
+        if rows[i][j] is not None and rows[i][j] > SAME_BET
+    ]
+    for value, one, other in sorted(pairs, key=lambda p: (-p[0], p[1].rank))[:MOST_PAIRS]:
+        yield Recommendation(
+            advice=f"Keep one of {_name(one)} and {_name(other)}: they are the same bet.",
+            because=f"their out-of-sample returns correlate at {value:.2f}",
+        )
+
+
+def _name(r: RankedResult) -> str:
+    return f"{r.strategy_id} on {r.symbol} {r.timeframe}"

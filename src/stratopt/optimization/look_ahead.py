@@ -1,0 +1,73 @@
+"""The canary: a strategy whose past decisions change when later bars are added knows the future, and no statistic would notice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stratopt.kernels.arrays import Int8Array1D
+from stratopt.market.bars import Bars
+from stratopt.optimization.exceptions import InvalidStrategyError
+from stratopt.search.parameter_space import ParameterSpace
+from stratopt.search.parameters import Params
+from stratopt.strategies.base import Direction, Strategy
+
+PARAMETER_SETS = 3
+CUTS = 16
+BARS_AFTER_WARMUP = 1500
+
+
+def refuse_look_ahead(
+    strategy: Strategy, space: ParameterSpace, bars: Bars, *, direction: Direction | str, warmup: int, seed: int
+) -> None:
+    """Compare the targets of prefixes with those of the whole for a few parameter sets.
+
+    Prefixes end where the target changes, for there a decision was made, and at random bars.
+
+    Raises
+    ------
+    InvalidStrategyError
+        ``look_ahead``: the target of a bar differs once later bars are known.
+    """
+    shown = bars[: min(len(bars), warmup + BARS_AFTER_WARMUP)]
+    rng = np.random.default_rng(seed)
+    for params in _parameter_sets(space, rng):
+        whole = strategy.target(shown, params, direction)
+        for cut in _cuts(whole, rng):
+            part = strategy.target(shown[:cut], params, direction)
+            if not np.array_equal(part, whole[:cut]):
+                _refuse(strategy, shown, params, part, whole)
+
+
+def _parameter_sets(space: ParameterSpace, rng: np.random.Generator) -> list[Params]:
+    sets = [space.validate(None)]
+    points = list(_thin(space))
+    sets += [points[int(at)] for at in rng.permutation(len(points))[: PARAMETER_SETS - 1]]
+    return sets
+
+
+def _thin(space: ParameterSpace) -> list[Params]:
+    import itertools
+
+    return list(itertools.islice(space.grid(points_per_range=3), 2000))
+
+
+def _cuts(whole: Int8Array1D, rng: np.random.Generator) -> list[int]:
+    """Lengths of prefixes, shortest first."""
+    changes = np.flatnonzero(np.diff(whole)) + 2
+    if changes.size > CUTS:
+        changes = changes[np.linspace(0, changes.size - 1, CUTS).astype(int)]
+    random = rng.integers(2, max(3, whole.size), size=CUTS // 2)
+    return [int(cut) for cut in sorted({*changes.tolist(), *random.tolist()}) if cut < whole.size]
+
+
+def _refuse(strategy: Strategy, bars: Bars, params: Params, part: Int8Array1D, whole: Int8Array1D) -> None:
+    bar = int(np.argmax(part != whole[: part.size]))
+    stamp = np.datetime_as_string(bars.stamps[bar], unit="s")
+    raise InvalidStrategyError(
+        f"{strategy.name} looks ahead: its target for the bar opened at {stamp}Z is {part[bar]} when the series ends {part.size - 1 - bar} "
+        f"bars later and {whole[bar]} when more bars follow; compute each target from bars up to its own close only",
+        code="look_ahead",
+        strategy=strategy.name,
+        bar=f"{stamp}Z",
+        params=dict(params),
+    )
