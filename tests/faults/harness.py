@@ -186,3 +186,22 @@ def results(batch: BatchHandle) -> dict[str, str]:
     return {
         item["strategy_id"]: json.dumps(item["result"], sort_keys=True) for item in batch.results() if item["result"]
     }
+
+
+def differences(found: Any, expected: Any, at: str = "") -> list[str]:
+    """Where two documents differ, as paths."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return [
+            line
+            for key in sorted({*found, *expected})
+            for line in differences(found.get(key), expected.get(key), f"{at}/{key}")
+        ]
+    return [] if found == expected else [f"{at}: {str(found)[:80]} is not {str(expected)[:80]}"]
+
+
+def assert_same_results(batch: BatchHandle, expected: dict[str, str]) -> None:
+    """I6: byte for byte what a run without faults found."""
+    found = results(batch)
+    if found != expected:
+        parsed = [{name: json.loads(text) for name, text in each.items()} for each in (found, expected)]
+        raise AssertionError("I6: " + "; ".join(differences(*parsed)[:5]))

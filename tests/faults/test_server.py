@@ -20,7 +20,7 @@ import pytest
 from stratopt.client.errors import ApiError, ConnectionFailedError, ServerUnavailableError
 
 from .conftest import BASE
-from .harness import Server, assert_invariants, assert_no_orphans, quick_config, results, running
+from .harness import Server, assert_invariants, assert_no_orphans, assert_same_results, quick_config, running
 
 pytestmark = pytest.mark.faults
 COMMITS = ("claim", "progress", "finish", "end_batch")
@@ -38,7 +38,7 @@ def test_6_a_server_killed_at_a_commit_goes_on_where_it_was(
     assert_no_orphans(server)
     assert_invariants(server, ended=False)
     server.start()
-    assert results(server.client().batch(batch.batch_id).wait()) == expected
+    assert_same_results(server.client().batch(batch.batch_id).wait(), expected)
     assert_invariants(server)
     server.kill()
 
@@ -53,7 +53,7 @@ def test_6_and_14_a_submission_cut_by_a_crash_is_made_once(tmp_path: Path, expec
     server.wait_until_dead()
     server.start()
     batch = server.client().optimize_batch(body, idempotency_key="the-one")
-    assert results(batch.wait()) == expected
+    assert_same_results(batch.wait(), expected)
     assert len(server.rows("SELECT * FROM batches")) == 1
     assert_invariants(server)
     server.kill()
@@ -89,7 +89,7 @@ def test_7_a_server_killed_while_it_recovers_recovers_at_the_next_start(
     server.start()
     server.client().batch(batch.batch_id).wait()
     assert_invariants(server)
-    assert results(server.submit(BASE).wait()) == expected
+    assert_same_results(server.submit(BASE).wait(), expected)
     server.kill()
 
 
@@ -134,7 +134,7 @@ def test_11_a_locked_database_is_waited_for_and_no_ending_is_lost(server: Server
     time.sleep(10)
     connection.execute("COMMIT")
     connection.close()
-    assert results(batch.wait()) == expected
+    assert_same_results(batch.wait(), expected)
     assert_invariants(server)
 
 
@@ -158,7 +158,7 @@ def test_12_a_full_database_refuses_submissions_and_holds_endings(server: Server
     limited.client().batch(small.batch_id).wait()
     for row in limited.rows("SELECT batch_id FROM batches"):
         limited.client().batch(row["batch_id"]).wait()
-    assert results(limited.client().batch(batch.batch_id)) == expected
+    assert_same_results(limited.client().batch(batch.batch_id), expected)
     assert_invariants(limited)
     limited.kill()
 
@@ -282,7 +282,7 @@ def test_18_a_client_that_leaves_changes_nothing_and_half_a_submission_stores_no
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         head = f"POST /api/v1/optimize/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body[: len(body) // 2])
-    assert results(batch.wait()) == expected
+    assert_same_results(batch.wait(), expected)
     assert len(server.rows("SELECT * FROM batches")) == 1
     assert_invariants(server)
 
@@ -332,7 +332,7 @@ def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path,
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     server.start()
-    assert results(server.client().batch(batch.batch_id)) == expected
+    assert_same_results(server.client().batch(batch.batch_id), expected)
     server.kill()
 
 
@@ -344,7 +344,7 @@ def test_a_server_asked_to_stop_says_so_and_goes_on_later(server: Server, expect
     def follow() -> None:
         kinds.extend(
             event["event"]
-            for event in Client(server.address, retries=0).events(f"/api/v1/optimize/batch/{batch.batch_id}/events")
+            for event in server.client(retries=0).events(f"/api/v1/optimize/batch/{batch.batch_id}/events")
         )
 
     reader = threading.Thread(target=follow)

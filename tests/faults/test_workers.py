@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import BASE
-from .harness import Server, assert_invariants, quick_config, results, running
+from .harness import Server, assert_invariants, assert_same_results, quick_config, running
 
 pytestmark = pytest.mark.faults
 
@@ -35,14 +35,14 @@ def test_1_a_killed_worker_costs_its_job_one_attempt_and_the_others_nothing(
     assert batch.status["counts"]["succeeded"] == 5
     assert_invariants(server)
     fresh = server.submit(BASE).wait()
-    assert results(fresh) == expected
+    assert_same_results(fresh, expected)
 
 
 def test_1_an_idle_worker_that_dies_is_replaced(server: Server, expected: dict[str, str]) -> None:
     server.submit(BASE).wait()
     for pid in wait_for_workers(server):
         os.kill(pid, signal.SIGKILL)
-    assert results(server.submit(BASE).wait()) == expected
+    assert_same_results(server.submit(BASE).wait(), expected)
     assert all(row["attempts"] == 1 for row in server.rows("SELECT attempts FROM jobs"))
 
 
@@ -55,7 +55,7 @@ def test_1_a_storm_of_kills_loses_nothing(server: Server, expected: dict[str, st
     batch.wait()
     assert_invariants(server)
     assert batch.status["is_terminal"]
-    assert results(server.submit(BASE).wait()) == expected
+    assert_same_results(server.submit(BASE).wait(), expected)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_2_and_5_a_crashing_strategy_is_poison_after_three_attempts(
     assert (items[strategy]["status"], items[strategy]["error"]["code"]) == ("failed", "worker_died")
     assert items[strategy]["attempts"] == 3
     assert words in items[strategy]["error"]["detail"]
-    assert results(batch) == expected
+    assert_same_results(batch, expected)
     assert_invariants(server)
 
 
@@ -86,7 +86,7 @@ def test_3_a_job_without_memory_fails_and_its_worker_lives(tmp_path: Path, expec
         batch = server.submit(["EatsMemory", *BASE]).wait()
         items = {item["strategy_id"]: item for item in batch.results()}
         assert (items["EatsMemory"]["status"], items["EatsMemory"]["error"]["code"]) == ("failed", "out_of_memory")
-        assert results(batch) == expected
+        assert_same_results(batch, expected)
         assert server.workers() == before
         assert_invariants(server)
 
@@ -111,5 +111,5 @@ def test_20_a_strategy_that_returns_nonsense_fails_with_its_reason(
     items = {item["strategy_id"]: item for item in batch.results()}
     assert items[strategy]["error"]["code"] == "strategy_error"
     assert items[strategy]["attempts"] == 1
-    assert results(batch) == expected
+    assert_same_results(batch, expected)
     assert_invariants(server)

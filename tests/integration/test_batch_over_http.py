@@ -115,7 +115,7 @@ def test_failures_keep_their_reason_and_leave_the_others_intact(client: Client) 
         "ReturnsNaN": "strategy_error",
         "NeverTrades": "no_trades",
         "KillsItself": "worker_died",
-        "EatsMemory": "strategy_error",
+        "EatsMemory": "out_of_memory",
     }
     assert "this strategy always fails" in items["Raises"]["error"]["detail"]
     assert items["KillsItself"]["attempts"] == 3

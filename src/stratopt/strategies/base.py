@@ -13,7 +13,7 @@ import hashlib
 import inspect
 import math
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -23,8 +23,16 @@ from typing import Any
 import numpy as np
 
 from stratopt.errors import StrategyError
-from stratopt.kernels.arrays import LONG_ONLY, LONG_SHORT, SHORT_ONLY, Float64Array1D, Float64Array2D, Int8Array1D
-from stratopt.kernels.jit import jit
+from stratopt.kernels.arrays import (
+    LONG_ONLY,
+    LONG_SHORT,
+    SHORT_ONLY,
+    AnyArray,
+    Float64Array1D,
+    Float64Array2D,
+    Int8Array1D,
+)
+from stratopt.kernels.signals import Line, Signal, compile_line, compile_signal, fill_targets
 from stratopt.market.bars import Bars
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Choice, Fixed, Params
@@ -55,11 +63,29 @@ DIRECTION_CODES = {Direction.LONG_ONLY: LONG_ONLY, Direction.SHORT_ONLY: SHORT_O
 
 
 @dataclass(frozen=True, kw_only=True)
+class Crossing:
+    """The rule "hold the side of the last cross of two lines", told so that a sweep computes each distinct line once.
+
+    ``line(bars, key, out)`` writes one line, float64 (n,), NaN before it is complete; ``left`` and ``right`` are the positions in
+    the parameter vector that make its key. Must give the same targets as the strategy's signal function.
+    """
+
+    line: Callable[..., Any] = field(repr=False)
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+
+    @cached_property
+    def kernel(self) -> Line:
+        """The compiled line function."""
+        return compile_line(self.line)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Strategy:
     """One strategy of the catalogue or of the operator.
 
     ``warmup(params)`` is the number of leading bars whose target is always 0 because an indicator is not complete.
-    ``needs_volume`` refuses series whose volume is constant.
+    ``needs_volume`` refuses series whose volume is constant. ``crossing`` is a second, faster form of some rules.
     """
 
     name: str
@@ -71,11 +97,12 @@ class Strategy:
     warmup: Callable[[Mapping[str, Any]], int] = field(repr=False)
     compiled: bool = True
     needs_volume: bool = False
+    crossing: Crossing | None = None
 
     @cached_property
-    def kernel(self) -> Callable[[Float64Array2D, Float64Array1D, Int8Array1D], None]:
+    def kernel(self) -> Signal:
         """The compiled signal function (built on first use, then read from the disk cache)."""
-        return jit(self.signal)
+        return compile_signal(self.signal)
 
     def encode(self, params: Mapping[str, Any], direction: Direction | str = Direction.LONG_ONLY) -> Float64Array1D:
         """``params`` as the vector a compiled signal function takes: options by index, inactive parameters as NaN, direction last."""
@@ -124,28 +151,61 @@ class Strategy:
         StrategyError
             If the signal function raises (its error is the cause) or returns anything but one of -1, 0 and 1 for each bar.
         """
-        complete = self.validate(params)
+        target = np.zeros((1, len(bars)), dtype=np.int8)
+        self.fill(bars, [self.validate(params)], direction, target)
+        return target[0]
+
+    def fill(
+        self, bars: Bars, points: Sequence[Mapping[str, Any]], direction: Direction | str, targets: AnyArray
+    ) -> None:
+        """Targets of many complete parameter sets, in one compiled call (plain Python: one call each).
+
+        ``targets`` int8 (R, at least n), out: one row a point; what lies beyond the bars is 0. Raises as ``target`` does.
+        """
         side = Direction(direction)
+        if not self.compiled:
+            for row, params in enumerate(points):
+                targets[row] = 0
+                targets[row, : len(bars)] = self._python_target(bars, params, side)
+            return
+        vectors = np.array([self.encode(params, side) for params in points])
+        self.fill_encoded(bars, vectors, targets, example=points[0])
+
+    def fill_encoded(
+        self, bars: Bars, vectors: Float64Array2D, targets: AnyArray, *, example: Mapping[str, Any]
+    ) -> None:
+        """Like ``fill`` of a compiled strategy for vectors of ``encode``, float64 (R, k + 1).
+
+        ``example`` is one of the points, for the message of an error.
+        """
         try:
-            if self.compiled:
-                filled = np.zeros(len(bars), dtype=np.int8)
-                self.kernel(bars.matrix, self.encode(complete, side), filled)
-                return check_target(self.name, filled, len(bars))
-            returned = self.signal(bars, complete)
-        except StrategyError:
+            fill_targets(self.kernel, bars.matrix, vectors, targets)
+        except Exception as error:
+            raise self._raised(error, example) from error
+        if targets.size and (targets.min() < -1 or targets.max() > 1):
+            wrong = int(np.argmax((np.abs(targets.astype(np.int16)) > 1).any(axis=1)))
+            check_target(self.name, targets[wrong, : len(bars)], len(bars))
+
+    def _python_target(self, bars: Bars, params: Mapping[str, Any], side: Direction) -> Int8Array1D:
+        try:
+            returned = self.signal(bars, dict(params))
+        except (StrategyError, MemoryError):
             raise
         except Exception as error:
-            where = _place(error, self.signal)
-            raise StrategyError(
-                f"{self.name} raised {type(error).__name__}: {str(error)[:500]}{where}",
-                strategy=self.name,
-                error=type(error).__name__,
-                params=dict(complete),
-            ) from error
+            raise self._raised(error, dict(params)) from error
         target = check_target(self.name, returned, len(bars))
         low = 0 if side is Direction.LONG_ONLY else -1
         high = 0 if side is Direction.SHORT_ONLY else 1
         return np.clip(target, low, high).astype(np.int8)
+
+    def _raised(self, error: Exception, params: Mapping[str, Any]) -> StrategyError:
+        where = _place(error, self.signal)
+        return StrategyError(
+            f"{self.name} raised {type(error).__name__}: {str(error)[:500]}{where}",
+            strategy=self.name,
+            error=type(error).__name__,
+            params=dict(params),
+        )
 
 
 def check_target(name: str, returned: Any, size: int) -> Int8Array1D:
