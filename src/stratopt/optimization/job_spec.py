@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -15,7 +15,11 @@ from stratopt.backtest.execution import Execution
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """How one strategy is searched. ``max_evals`` is the budget of *each* search (one a fold and a final one)."""
+    """How one strategy is searched. ``max_evals`` and the other limits are those of *each* search (one a fold and a final one).
+
+    ``objectives``, where given, replace ``objective``: the first one chooses the best point. ``constraints`` are conditions on
+    metrics. ``first_points`` are evaluated before the engine is asked. ``max_seconds`` makes a result depend on the machine.
+    """
 
     max_evals: int = 200
     timeout_minutes: float = 60.0
@@ -24,6 +28,19 @@ class SearchConfig:
     objective: str = "sharpe_ratio"
     cross_validation: bool = True
     min_trades: int = 1
+    objectives: Sequence[str] | None = None
+    constraints: Sequence[str] | None = None
+    early_stop_rounds: int | None = None
+    target_score: float | None = None
+    max_seconds: float | None = None
+    first_points: Sequence[Mapping[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("objectives", "constraints", "first_points"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if value else None)
+        if self.objectives:
+            object.__setattr__(self, "objective", self.objectives[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +88,7 @@ class JobSpec:
     def fingerprint(self) -> str:
         """sha256 of everything that the result depends on."""
         document = {k: v for k, v in self.to_dict().items() if k != "strategy_id"}
+        document["search"] = {k: v for k, v in document["search"].items() if v is not None}
         return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property

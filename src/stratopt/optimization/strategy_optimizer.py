@@ -24,14 +24,17 @@ from stratopt.optimization.look_ahead import refuse_look_ahead
 from stratopt.optimization.robustness import examine
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
 from stratopt.search.algorithms import make_sampler
+from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.serializer import ParameterSpaceSerializer
-from stratopt.search.study import StudyResult, run_study
+from stratopt.search.study import Limits, StudyResult, run_study
 from stratopt.strategies.base import Direction, Strategy
 
 MOST_WARMUP_SHARE = 0.25
 DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
+POINTS_AT_ONCE = 4
+"""Points that the engine is asked for together: they share one fit of its model and one call of the backtest engine."""
 FINAL = -1
 """Number of the last search, whose parameters are the ones to go on with; folds count from 0."""
 
@@ -101,6 +104,8 @@ def optimize_strategy(
         execution=spec.execution,
         objective=spec.search.objective,
         min_trades=spec.search.min_trades,
+        objectives=spec.search.objectives or (),
+        constraints=spec.search.constraints or (),
     )
     searches = _search_all(spec, space, evaluator, folds, first, on_progress)
     _refuse_without_trades(spec, searches)
@@ -163,17 +168,34 @@ def _search_all(
         if on_progress:
             on_progress(done)
 
+    search = spec.search
+    objectives = len(search.objectives or (search.objective,))
+    limits = Limits(
+        max_evaluations=search.max_evals,
+        max_seconds=search.max_seconds,
+        early_stop_rounds=search.early_stop_rounds,
+        target_score=search.target_score,
+    )
     searches = []
     for (number, window), seed in zip(windows, seeds, strict=True):
         sampler = make_sampler(
-            spec.search.algorithm,
+            search.algorithm,
             space,
             seed=int(seed),
-            startup_trials=spec.search.n_startup_jobs,
-            budget=spec.search.max_evals,
+            startup_trials=search.n_startup_jobs,
+            budget=search.max_evals,
+            objectives=objectives,
         )
-        objective = evaluator.window(window.train_start, window.train_stop)
-        study = run_study(space, sampler, objective, max_evaluations=spec.search.max_evals, on_trials=count)
+        study = run_study(
+            space,
+            sampler,
+            evaluator.window(window.train_start, window.train_stop),
+            limits=limits,
+            batch_size=POINTS_AT_ONCE,
+            objectives=objectives,
+            first_points=[space.validate(params) for params in search.first_points or ()],
+            on_trials=count,
+        )
         searches.append(Search(fold=number, window=window, study=study))
     return searches
 
@@ -225,7 +247,7 @@ def _tell(
         "benchmark": _buy_and_hold(bars, test_start, stop),
         "validation": "walk_forward" if spec.search.cross_validation else "hold_out",
         "folds": [_fold(evaluator, search) for search in folds],
-        "search": _effort(spec, searches),
+        "search": _effort(spec, space, searches),
         "evidence": found.facts,
         "robustness": robustness,
         "manifest": _manifest(spec, space, evaluator, first),
@@ -317,16 +339,33 @@ def _fold(evaluator: TrialEvaluator, search: Search) -> dict[str, Any]:
     return {**shown, "test_metrics": {name: tested.metrics[name] for name in chosen}}
 
 
-def _effort(spec: JobSpec, searches: Sequence[Search]) -> dict[str, Any]:
+def _effort(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) -> dict[str, Any]:
+    """What was spent, and what the last search learned."""
     studies = [search.study for search in searches]
-    return {
+    final = studies[-1]
+    evaluations = sum(len(study.trials) for study in studies)
+    repeated, infeasible = (sum(getattr(study, name) for study in studies) for name in ("repeated", "infeasible"))
+    effort = {
         "algorithm": spec.search.algorithm,
         "searches": len(studies),
-        "evaluations": sum(len(study.trials) for study in studies),
-        "repeated": sum(study.repeated for study in studies),
-        "infeasible": sum(study.infeasible for study in studies),
+        "evaluations": evaluations,
+        "repeated": repeated,
+        "infeasible": infeasible,
+        "repeated_share": repeated / (evaluations + repeated) if evaluations else 0.0,
+        "infeasible_share": infeasible / evaluations if evaluations else 0.0,
         "stopped_by": [study.stopped_by for study in studies],
+        "convergence": [{"trial": number, "score": score} for number, score in final.improvements()],
+        "parameter_importance": parameter_importance(space, final),
     }
+    if spec.search.objectives and len(spec.search.objectives) > 1:
+        effort["pareto_front"] = [
+            {
+                "params": trial.params,
+                "scores": dict(zip(spec.search.objectives, trial.outcome.scores or (), strict=True)),
+            }
+            for trial in final.pareto_front()
+        ]
+    return effort
 
 
 def _manifest(spec: JobSpec, space: ParameterSpace, evaluator: TrialEvaluator, first: int) -> dict[str, Any]:

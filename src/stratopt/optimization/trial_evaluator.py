@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,10 @@ from stratopt.backtest.costs import Costs
 from stratopt.backtest.engine import backtest_signals
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.result import BacktestResult
-from stratopt.backtest.scorer import Score, Scorer
+from stratopt.backtest.scorer import Scorer
 from stratopt.kernels.arrays import Int8Array1D
 from stratopt.market.bars import Bars
-from stratopt.optimization.objectives import OBJECTIVES
+from stratopt.optimization.objectives import Goal
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Params
 from stratopt.search.study import Outcome
@@ -26,7 +25,10 @@ POINTS_FOR_WARMUP = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEvaluator:
-    """Backtests of ``strategy`` on ``bars``; every parameter set of a window is scored on the same bars."""
+    """Backtests of ``strategy`` on ``bars``; every parameter set of a window is scored on the same bars.
+
+    ``objectives``, where given, replace ``objective``; ``constraints`` are conditions on metrics.
+    """
 
     bars: Bars
     strategy: Strategy
@@ -34,6 +36,8 @@ class TrialEvaluator:
     execution: Execution
     objective: str
     min_trades: int
+    objectives: Sequence[str] = ()
+    constraints: Sequence[str] = ()
 
     def target(self, params: Params) -> Int8Array1D:
         """Target position of every bar, int8 (n,)."""
@@ -58,20 +62,15 @@ class WindowEvaluator:
     def __init__(self, evaluator: TrialEvaluator, scorer: Scorer) -> None:
         self._evaluator = evaluator
         self._scorer = scorer
-        self._metric = OBJECTIVES[evaluator.objective]
+        self._goal = Goal(
+            evaluator.objectives or (evaluator.objective,),
+            min_trades=evaluator.min_trades,
+            constraints=evaluator.constraints,
+        )
 
     def __call__(self, points: Sequence[Params]) -> Sequence[Outcome]:
         """One outcome a point; a point that did not trade enough or has no finite score is infeasible, with the reason."""
-        return [self._outcome(self._scorer.score(self._evaluator.target(params))) for params in points]
-
-    def _outcome(self, score: Score) -> Outcome:
-        trades = score["trade_count"] + score["open_trade_count"]
-        if trades < self._evaluator.min_trades:
-            return Outcome(score=None, reason="no_trades" if trades == 0 else "too_few_trades", facts=score)
-        value = score[self._metric]
-        if not math.isfinite(value):
-            return Outcome(score=None, reason="undefined_score", facts=score)
-        return Outcome(score=value, facts=score)
+        return [self._goal.outcome(self._scorer.score(self._evaluator.target(params))) for params in points]
 
 
 def longest_warmup(strategy: Strategy, space: ParameterSpace) -> int:

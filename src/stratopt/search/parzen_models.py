@@ -19,7 +19,7 @@ from stratopt.search.parzen_rules import option_priors, parzen_rules
 FIRST_CAPACITY = 256
 MOST_GOOD = 25
 COMBINATIONS = 64
-WIDTHS = (0.1, 0.05, 0.02, 0.2)
+WIDTHS = (0.1, 0.05, 0.02)
 FIRST_WIDTH = 0.1
 SINGLE_WIDTH_TRIALS = 80
 """Widths of the joint model's components in turn, in widths of the prior before Scott's shrinking: wide ones find regions, narrow
@@ -91,7 +91,6 @@ class JointModel:
             scores,
         )
         return [_by_score(points, score) for points, score in zip(candidates, scores, strict=True)]
-
 
     def _width(self) -> float:
         return FIRST_WIDTH if self._trials < SINGLE_WIDTH_TRIALS else WIDTHS[self._turn % len(WIDTHS)]

@@ -21,7 +21,7 @@ REPEATS_PER_EVALUATION = 20
 class Outcome:
     """What evaluating one point gave: a score to maximise, or None with the reason; ``facts`` travel with the trial.
 
-    With several objectives ``scores`` has them all, ``score`` is the first.
+    With several objectives ``scores`` has them all, ``score`` is the first. A score that is not finite is none.
     """
 
     score: float | None
@@ -29,10 +29,16 @@ class Outcome:
     facts: Any = None
     scores: Sequence[float] | None = None
 
+    def __post_init__(self) -> None:
+        if self.score is not None and not math.isfinite(self.score):
+            object.__setattr__(self, "score", None)
+            object.__setattr__(self, "reason", self.reason or "undefined_score")
+
     def losses(self, objectives: int = 1) -> Sequence[float]:
         """The scores as finite numbers to minimise."""
-        scores = self.scores or (self.score,) * objectives
-        return [BAD_LOSS if s is None or not math.isfinite(s) else -s for s in scores]
+        if self.score is None:
+            return [BAD_LOSS] * objectives
+        return [-score for score in self.scores or (self.score,)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

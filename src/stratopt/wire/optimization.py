@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from stratopt.wire.base import Request, UtcDatetime
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Formula = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Symbol = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 TimeframeText = Annotated[str, StringConstraints(min_length=1, max_length=8)]
 
@@ -32,7 +33,30 @@ class OptimizationConfig(Request):
         None, ge=1, le=100_000, description="Random points before the model of the engine is used. Default 20."
     )
     algorithm: Name | None = Field(None, description="Search engine. Default `tpe`.")
-    objective: Name | None = Field(None, description="Metric that is maximised. Default `sharpe_ratio`.")
+    objective: Formula | None = Field(
+        None, description="Metric, or a formula over metrics, that is maximised. Default `sharpe_ratio`."
+    )
+    objectives: list[Formula] | None = Field(
+        None,
+        min_length=1,
+        max_length=5,
+        description="Several objectives at once; replaces `objective`. The first one chooses the best point, the result has the Pareto front.",
+    )
+    constraints: list[Formula] | None = Field(
+        None,
+        max_length=20,
+        description="Conditions on metrics; points that break one are infeasible. For example `max_drawdown > -0.3`.",
+    )
+    early_stop_rounds: int | None = Field(
+        None, ge=1, le=1_000_000, description="A search ends after so many evaluations without a better score."
+    )
+    target_score: float | None = Field(None, description="A search ends at a score that is at least this.")
+    max_seconds: float | None = Field(
+        None, gt=0, le=86_400, description="Limit of each search; what it cuts off depends on the speed of the machine."
+    )
+    first_points: list[dict[str, Any]] | None = Field(
+        None, max_length=100, description="Parameters that are evaluated first, for example the best of an earlier run."
+    )
     cross_validation: bool | None = Field(
         None, description="True: walk-forward, the search repeated in every fold. False: one hold-out. Default true."
     )

@@ -20,6 +20,7 @@ from stratopt.search.algorithms import make_sampler
 from stratopt.search.distribution import Distribution
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Choice, Fixed, FloatRange, IntRange
+from stratopt.search.prior import from_unit
 from stratopt.search.serializer import ParameterSpaceSerializer
 
 SERIALIZER = ParameterSpaceSerializer()
@@ -164,8 +165,6 @@ def test_our_draws_have_hyperopts_distributions():
     theirs = _sampled_by_hyperopt(space, count)
     flat = SERIALIZER.from_hyperopt(space)
     latents = flat.latents()
-    from stratopt.search.prior import from_unit
-
     generator = np.random.default_rng(3)
     ours = {}
     for _ in range(count):
@@ -173,9 +172,9 @@ def test_our_draws_have_hyperopts_distributions():
         for name, value in flat.unresolve(flat.resolve(drawn)).items():
             ours.setdefault(name, []).append(value)
     assert set(ours) == set(theirs)
-    for name in ours:
-        assert abs(len(ours[name]) - len(theirs[name])) < 5 * np.sqrt(count), name
-        assert stats.ks_2samp(ours[name], np.asarray(theirs[name], dtype=float)).pvalue > 1e-3, name
+    for name, values in ours.items():
+        assert abs(len(values) - len(theirs[name])) < 5 * np.sqrt(count), name
+        assert stats.ks_2samp(values, np.asarray(theirs[name], dtype=float)).pvalue > 1e-3, name
 
 
 @st.composite

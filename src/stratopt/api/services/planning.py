@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Protocol
 
 from stratopt.backtest.costs import Costs
@@ -12,8 +13,8 @@ from stratopt.backtest.execution import Execution
 from stratopt.errors import StratoptError
 from stratopt.optimization.exceptions import ParameterValidationError
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
-from stratopt.optimization.objectives import OBJECTIVES
-from stratopt.search.algorithms import ALGORITHMS
+from stratopt.optimization.objectives import check_constraint, check_objective
+from stratopt.search.algorithms import check_algorithm
 from stratopt.search.override import override_space
 from stratopt.strategies.base import Strategy
 from stratopt.wire.base import without_nulls
@@ -331,18 +332,23 @@ def _options(config: Mapping[str, Any], at: str, problems: Problems) -> dict[str
             problems.add(f"{at}/{section}/{error.context.get('field', '')}", error.message, error.code)
     if len(made) < len(groups):
         return None
-    search: SearchConfig = made["search"]
-    for value, known, label in (
-        (search.algorithm, list(ALGORITHMS), "algorithm"),
-        (search.objective, list(OBJECTIVES), "objective"),
-    ):
-        if value not in known:
-            near = difflib.get_close_matches(value, known, n=1)
-            problems.add(
-                f"{at}/optimization_config/{label}",
-                f"unknown {label} {value!r}; known: {', '.join(known)}",
-                f"unknown_{label}",
-                near[0] if near else None,
-            )
-            return None
-    return made
+    return made if _search_is_good(made["search"], f"{at}/optimization_config", problems) else None
+
+
+def _search_is_good(search: SearchConfig, at: str, problems: Problems) -> bool:
+    """Whether the engine, the objectives and the conditions are known and fit each other."""
+    objectives = search.objectives or (search.objective,)
+    checks: list[tuple[str, Callable[[], object]]] = [
+        ("algorithm", lambda: check_algorithm(search.algorithm, objectives=len(objectives)))
+    ]
+    label = "objectives/{}" if search.objectives else "objective"
+    checks += [(label.format(k), partial(check_objective, text)) for k, text in enumerate(objectives)]
+    checks += [(f"constraints/{k}", partial(check_constraint, text)) for k, text in enumerate(search.constraints or ())]
+    good = True
+    for name, check in checks:
+        try:
+            check()
+        except StratoptError as error:
+            problems.add(f"{at}/{name}", error.message, error.code, error.context.get("suggestion"))
+            good = False
+    return good
