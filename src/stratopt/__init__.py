@@ -29,14 +29,16 @@ _HOME = {
     "optimize": "stratopt.bootstrap",
     "optimize_batch": "stratopt.bootstrap",
     "strategy": "stratopt.strategies.own",
+    "sweep": "stratopt.backtest.sweep",
 }
-__all__ = ["__version__", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
     from stratopt.backtest.costs import Costs as Costs
     from stratopt.backtest.engine import backtest as backtest
     from stratopt.backtest.engine import backtest_signals as backtest_signals
     from stratopt.backtest.execution import Execution as Execution
+    from stratopt.backtest.sweep import sweep as sweep
     from stratopt.bootstrap import optimize as optimize
     from stratopt.bootstrap import optimize_batch as optimize_batch
     from stratopt.client.client import BatchHandle as BatchHandle

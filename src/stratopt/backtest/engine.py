@@ -14,7 +14,7 @@ from stratopt.backtest.scorer import Scorer, stop_atr
 from stratopt.backtest.targets import check_target
 from stratopt.backtest.window import evaluation_window
 from stratopt.kernels import engine_codes as k
-from stratopt.kernels.arrays import AnyArray
+from stratopt.kernels.arrays import LONG_ONLY, AnyArray
 from stratopt.kernels.simulate import simulate
 from stratopt.market.bars import Bars
 from stratopt.market.timeframe import Calendar, Timeframe
@@ -111,4 +111,6 @@ def warm_up() -> None:
     target = np.array([1, 0, 0], dtype=np.int8)
     execution = Execution(stop_loss_atr=1.0, stop_atr_period=1)
     backtest_signals(bars, target, execution=execution)
-    Scorer(bars, execution=execution, block_count=1).score(target)
+    scorer = Scorer(bars, execution=execution, block_count=1)
+    scorer.score(target)
+    scorer.score_crossings(bars.matrix[:2], np.array([[0, 1]]), LONG_ONLY)

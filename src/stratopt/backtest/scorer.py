@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.targets import check_target
-from stratopt.backtest.window import evaluation_window
+from stratopt.backtest.window import Window, evaluation_window
 from stratopt.errors import BacktestError
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D
 from stratopt.kernels.bands import atr
-from stratopt.kernels.scoring import SCORE_NAMES, score
+from stratopt.kernels.changes import WORD, padded_rows
+from stratopt.kernels.extremes import extreme_tables
+from stratopt.kernels.scoring import SCORE_NAMES
+from stratopt.kernels.spans import SUMS, TALLY, prefix_sums
+from stratopt.kernels.sweep import score_crossings, score_targets
 from stratopt.market.bars import Bars
 
 DEFAULT_BLOCK_COUNT = 16
@@ -40,6 +46,24 @@ class Score:
     def metrics(self) -> dict[str, float | None]:
         """Scores by name, None where undefined."""
         return {n: float(v) if math.isfinite(v) else None for n, v in zip(SCORE_NAMES, self.values, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of many rows: ``values`` float64 (R, len(SCORE_NAMES)), ``blocks`` float64 (R, 3, S), as in ``Score``."""
+
+    values: Float64Array2D
+    blocks: AnyArray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, row: int) -> Score:
+        return Score(self.values[row], self.blocks[row])
+
+    def column(self, name: str) -> Float64Array1D:
+        """One score of every row, NaN where undefined."""
+        return self.values[:, POSITIONS[name]]
 
 
 class Scorer:
@@ -74,46 +98,82 @@ class Scorer:
         execution = execution or Execution()
         self.bars = bars
         self.window = evaluation_window(bars, start, stop)
-        if block_count is None:
-            block_count = min(DEFAULT_BLOCK_COUNT, self.window.period_ends.size)
-        if not 1 <= block_count <= self.window.period_ends.size:
-            raise BacktestError(
-                f"block_count must be from 1 to {self.window.period_ends.size}, the periods of the window, not {block_count}",
-                field="block_count",
-                value=block_count,
-                limit=int(self.window.period_ends.size),
-            )
-        self.block_count = block_count
-        self._settings = execution.settings(costs or Costs(), bars.periods_per_year)
-        self._atr = stop_atr(bars, execution)
-        self._account = np.empty(k.ACCOUNT)
-        self._equity = np.empty(len(self.window))
-        self._returns = np.empty(self.window.period_ends.size)
-        self._pnl = np.empty(len(self.window))
-        self._no_trades = np.empty((0, k.TRADE_COLUMNS))
+        self.block_count = _check_block_count(block_count, self.window.period_ends.size)
+        settings = execution.settings(costs or Costs(), bars.periods_per_year)
+        self._window_arguments, self._scratch = _arguments(bars, self.window, settings, stop_atr(bars, execution))
+        self._one, self._one_words = padded_rows(1, len(bars))
 
     def score(self, target: AnyArray) -> Score:
         """Simulate ``target``, one value in {-1, 0, 1} for every bar of the series, and score the window."""
-        result = Score(np.empty(len(SCORE_NAMES)), np.empty((3, self.block_count)))
-        score(
-            self.bars.matrix,
-            check_target(target, len(self.bars)),
-            self.window.start,
-            self.window.stop,
-            self._settings,
-            self._atr,
-            self.window.period_ends,
-            self.window.periods_per_year,
-            self.window.years,
-            self._account,
-            self._equity,
-            self._returns,
-            self._pnl,
-            self._no_trades,
-            result.blocks,
-            result.values,
+        self._one[0, : len(self.bars)] = check_target(target, len(self.bars))
+        return self._score_rows(self._one, self._one_words)[0]
+
+    def score_rows(self, targets: AnyArray) -> Scores:
+        """Scores of checked target rows, int8 (R, padded n) of ``padded_rows``, in one compiled call."""
+        return self._score_rows(targets, targets.view(np.uint64))
+
+    def score_crossings(self, lines: Float64Array2D, pairs: AnyArray, direction: float) -> Scores:
+        """Scores of the rule "hold the side of the last cross" for ``pairs`` int64 (R, 2) of ``lines`` float64 (L, n)."""
+        return self._call(score_crossings, len(pairs), lines, pairs, direction, self._one, self._one_words)
+
+    def _score_rows(self, targets: AnyArray, words: AnyArray) -> Scores:
+        return self._call(score_targets, len(targets), targets, words)
+
+    def _call(self, kernel: Callable[..., None], row_count: int, *rows: Any) -> Scores:
+        scores = self._empty(row_count)
+        kernel(self.bars.matrix, *rows, *self._window_arguments, *self._scratch, scores.blocks, scores.values)
+        return scores
+
+    def _empty(self, row_count: int) -> Scores:
+        return Scores(np.empty((row_count, len(SCORE_NAMES))), np.empty((row_count, 3, self.block_count)))
+
+
+def _arguments(
+    bars: Bars, window: Window, settings: Float64Array1D, atr_values: Float64Array1D
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What ``kernels.sweep`` wants to know of the window, and its scratch, in the order of its parameters."""
+    periods = window.period_ends.size
+    closes = bars.close[window.start + window.period_ends]
+    sums = np.empty((periods + 1, SUMS))
+    prefix_sums(closes, sums)
+    period_at = np.searchsorted(window.period_ends, np.arange(len(window) + 1)).astype(np.int64)
+    known = (
+        window.start,
+        window.stop,
+        settings,
+        atr_values,
+        *extreme_tables(bars.close),
+        sums,
+        closes,
+        window.period_ends,
+        period_at,
+        window.periods_per_year,
+        window.years,
+    )
+    scratch = (
+        np.empty(len(bars) + WORD, dtype=np.int64),
+        np.empty(len(bars) + WORD, dtype=np.int8),
+        np.empty(k.ACCOUNT),
+        np.empty(TALLY),
+        np.empty(len(window)),
+        np.empty(periods),
+        np.empty(len(window)),
+        np.empty((0, k.TRADE_COLUMNS)),
+    )
+    return known, scratch
+
+
+def _check_block_count(block_count: int | None, periods: int) -> int:
+    if block_count is None:
+        return min(DEFAULT_BLOCK_COUNT, periods)
+    if not 1 <= block_count <= periods:
+        raise BacktestError(
+            f"block_count must be from 1 to {periods}, the periods of the window, not {block_count}",
+            field="block_count",
+            value=block_count,
+            limit=int(periods),
         )
-        return result
+    return block_count
 
 
 def stop_atr(bars: Bars, execution: Execution) -> Float64Array1D:

@@ -6,16 +6,16 @@ import math
 
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import CLOSE, Float64Array1D, Float64Array2D
-from stratopt.kernels.jit import jit_bare
+from stratopt.kernels.jit import jit_bare, jit_inlined
 
 
-@jit_bare
+@jit_inlined
 def fee(settings: Float64Array1D, notional: float) -> float:
     """The fee of one side, in money: rate times notional plus the fixed part, at least the minimum."""
     return max(settings[k.FEE_RATE] * notional + settings[k.FIXED_FEE], settings[k.MINIMUM_FEE])
 
 
-@jit_bare
+@jit_inlined
 def affordable_units(settings: Float64Array1D, budget: float, price: float) -> float:
     """The most units that ``budget`` pays for, the fee of the fill included."""
     units = (budget - settings[k.FIXED_FEE]) / (price * (1.0 + settings[k.FEE_RATE]))
@@ -36,7 +36,7 @@ def annual_volatility(bars: Float64Array2D, bar: int, count: int, periods_per_ye
     return math.sqrt(squares / (count - 1) * periods_per_year)
 
 
-@jit_bare
+@jit_inlined
 def position_size(
     settings: Float64Array1D, cash: float, price: float, stop_distance: float, volatility: float
 ) -> float:
@@ -46,7 +46,9 @@ def position_size(
     """
     sizing, size = settings[k.SIZING], settings[k.SIZE]
     limit = affordable_units(settings, settings[k.LEVERAGE] * cash, price)
-    if sizing == k.ALL_IN:
+    if sizing == k.ALL_IN and size == 1.0:
+        units = limit
+    elif sizing == k.ALL_IN:
         units = affordable_units(settings, size * settings[k.LEVERAGE] * cash, price)
     elif sizing == k.FIXED_UNITS:
         units = size
@@ -65,7 +67,7 @@ def position_size(
     return units if units > 0.0 else 0.0
 
 
-@jit_bare
+@jit_inlined
 def open_position(
     account: Float64Array1D,
     settings: Float64Array1D,
@@ -115,7 +117,7 @@ def open_position(
     account[k.EXTREME] = reference
 
 
-@jit_bare
+@jit_inlined
 def close_position(
     account: Float64Array1D,
     settings: Float64Array1D,
@@ -142,7 +144,7 @@ def close_position(
     account[k.UNITS] = 0.0
 
 
-@jit_bare
+@jit_inlined
 def record_trade(
     account: Float64Array1D,
     bar: int,

@@ -9,7 +9,7 @@ import math
 
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import Float64Array1D, Float64Array2D, Int8Array1D, Int64Array1D
-from stratopt.kernels.jit import jit_bare
+from stratopt.kernels.jit import jit_bare, jit_inlined
 from stratopt.kernels.simulate import simulate
 
 SCORE_NAMES = (
@@ -112,6 +112,21 @@ def ratio_scores(returns: Float64Array1D, periods_per_year: float, out: Float64A
     squares = 0.0
     for r in returns:
         squares += (r - mean) * (r - mean)
+    ratios_of_sums(gains, losses, below, squares, count, periods_per_year, out)
+
+
+@jit_inlined
+def ratios_of_sums(
+    gains: float,
+    losses: float,
+    below: float,
+    squares: float,
+    count: int,
+    periods_per_year: float,
+    out: Float64Array1D,
+) -> None:
+    """The four ratios from the sums of gains, losses, squared losses and squared distances to the mean of ``count`` returns."""
+    mean = (gains - losses) / count
     deviation = math.sqrt(squares / (count - 1)) if count > 1 else math.nan
     annual = math.sqrt(periods_per_year)
     out[VOLATILITY] = deviation * annual
@@ -120,7 +135,7 @@ def ratio_scores(returns: Float64Array1D, periods_per_year: float, out: Float64A
     out[OMEGA_RATIO] = gains / losses if losses > 0.0 else math.nan
 
 
-@jit_bare
+@jit_inlined
 def trade_scores(pnl: Float64Array1D, count: int, out: Float64Array1D) -> None:
     """Profit factor, win rate, expectancy and SQN of the closed trades."""
     wins, gross_win, gross_loss, total = 0, 0.0, 0.0, 0.0
@@ -156,13 +171,27 @@ def growth_scores(
     for worth in equity:
         peak = max(peak, worth)
         drawdown = min(drawdown, worth / peak - 1.0)
-    wealth = equity[-1] / initial_cash
+    growth_of_end(equity[-1], drawdown, initial_cash, periods, periods_per_year, years, out)
+
+
+@jit_inlined
+def growth_of_end(
+    final_equity: float,
+    drawdown: float,
+    initial_cash: float,
+    periods: int,
+    periods_per_year: float,
+    years: float,
+    out: Float64Array1D,
+) -> None:
+    """Everything about growth from the last equity and the maximum drawdown."""
+    wealth = final_equity / initial_cash
     out[TOTAL_RETURN] = wealth - 1.0
     out[CAGR] = wealth ** (1.0 / years) - 1.0 if wealth > 0.0 else math.nan
     out[CAGR_PERIODS] = wealth ** (periods_per_year / periods) - 1.0 if wealth > 0.0 else math.nan
     out[MAX_DRAWDOWN] = drawdown
     out[CALMAR_RATIO] = out[CAGR_PERIODS] / -drawdown if drawdown < 0.0 else math.nan
-    out[FINAL_EQUITY] = equity[-1]
+    out[FINAL_EQUITY] = final_equity
 
 
 @jit_bare
@@ -206,9 +235,15 @@ def score(
     ratio_scores(returns, periods_per_year, out)
     trade_scores(pnl, int(account[k.CLOSED_TRADES]), out)
     growth_scores(equity, initial_cash, period_ends.size, periods_per_year, years, out)
+    account_scores(account, stop - start, years, out)
+
+
+@jit_inlined
+def account_scores(account: Float64Array1D, bar_count: int, years: float, out: Float64Array1D) -> None:
+    """What the account's totals say about ``bar_count`` bars."""
     out[TRADE_COUNT] = account[k.CLOSED_TRADES]
     out[OPEN_TRADE_COUNT] = account[k.OPEN_TRADES]
-    out[EXPOSURE] = account[k.BARS_IN_POSITION] / (stop - start)
+    out[EXPOSURE] = account[k.BARS_IN_POSITION] / bar_count
     out[TURNOVER] = account[k.TRADED_WEIGHT] / years
     out[SKIPPED_ORDERS] = account[k.SKIPPED_ORDERS]
     out[FEES_PAID] = account[k.FEES_PAID]

@@ -12,12 +12,12 @@ import math
 
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import CLOSE, HIGH, LOW, OPEN, Float64Array1D, Float64Array2D, Int8Array1D
-from stratopt.kernels.jit import jit_bare
+from stratopt.kernels.jit import jit_bare, jit_inlined
 from stratopt.kernels.orders import close_position, open_position, record_trade
 from stratopt.kernels.stops import charge_borrowing, exit_inside_bar, extend_extreme, set_calm_range
 
 
-@jit_bare
+@jit_inlined
 def allowed_side(target: int, settings: Float64Array1D) -> float:
     """The target with the sides that are not allowed read as flat."""
     side = float(target)
@@ -26,7 +26,7 @@ def allowed_side(target: int, settings: Float64Array1D) -> float:
     return side
 
 
-@jit_bare
+@jit_inlined
 def fill_order(
     account: Float64Array1D,
     settings: Float64Array1D,
@@ -37,6 +37,7 @@ def fill_order(
     side: float,
     acts: bool,
     may_enter: bool,
+    exits: bool,
     pnl: Float64Array1D,
     trades: Float64Array2D,
 ) -> None:
@@ -52,11 +53,11 @@ def fill_order(
             return
     if side != 0.0 and acts and may_enter and account[k.UNITS] == 0.0:
         open_position(account, settings, bars, atr, bar, signal_bar, raw_price, side)
-        if account[k.UNITS] != 0.0:
+        if exits and account[k.UNITS] != 0.0:
             set_calm_range(account, settings)
 
 
-@jit_bare
+@jit_inlined
 def trade_bar(
     account: Float64Array1D,
     settings: Float64Array1D,
@@ -67,12 +68,14 @@ def trade_bar(
     side: float,
     changed: bool,
     is_last: bool,
+    exits: bool,
     pnl: Float64Array1D,
     trades: Float64Array2D,
 ) -> None:
     """Everything that may happen to the account inside one bar, in the order that the module describes.
 
-    ``side`` is the allowed target known at ``signal_bar``; ``changed`` says that it differs from the one before.
+    ``side`` is the allowed target known at ``signal_bar``; ``changed`` says that it differs from the one before;
+    ``exits`` that the settings hold a stop, a limit of time or a margin, without which nothing of them needs to be looked at.
     """
     same_close, final = settings[k.SAME_CLOSE] != 0.0, settings[k.FINAL]
     acts = changed or settings[k.REENTRY] == k.REENTRY_FOLLOW_TARGET
@@ -82,8 +85,8 @@ def trade_bar(
     if is_last and final == k.FINAL_LAST_OPEN and account[k.UNITS] != 0.0:
         close_position(account, settings, bar, bars[OPEN, bar], settings[k.SLIPPAGE], k.EXIT_FINAL, pnl, trades)
     if not same_close:
-        fill_order(account, settings, bars, atr, bar, signal_bar, side, acts, may_enter, pnl, trades)
-    if account[k.UNITS] != 0.0:
+        fill_order(account, settings, bars, atr, bar, signal_bar, side, acts, may_enter, exits, pnl, trades)
+    if exits and account[k.UNITS] != 0.0:
         stops_act = bar > account[k.ENTRY_BAR] or settings[k.STOP_FROM_NEXT_BAR] == 0.0
         reason, price = exit_inside_bar(account, settings, bars, bar, stops_act)
         if reason == k.STILL_OPEN:
@@ -94,7 +97,7 @@ def trade_bar(
             account[k.LIQUIDATIONS] += 1.0 if reason == k.EXIT_LIQUIDATION else 0.0
             may_enter = may_enter and settings[k.REENTRY] == k.REENTRY_SAME_BAR
     if same_close:
-        fill_order(account, settings, bars, atr, bar, signal_bar, side, acts, may_enter, pnl, trades)
+        fill_order(account, settings, bars, atr, bar, signal_bar, side, acts, may_enter, exits, pnl, trades)
     if is_last and final == k.FINAL_CLOSE and account[k.UNITS] != 0.0:
         close_position(account, settings, bar, bars[CLOSE, bar], settings[k.SLIPPAGE], k.EXIT_FINAL, pnl, trades)
 
@@ -140,7 +143,7 @@ def simulate(
     account[k.BANKRUPT_BAR] = -1.0
     lag = 0 if settings[k.SAME_CLOSE] != 0.0 else 1
     follows = settings[k.REENTRY] == k.REENTRY_FOLLOW_TARGET
-    borrows = settings[k.BORROW_RATE] > 0.0
+    borrows, exits = settings[k.BORROW_RATE] > 0.0, True
     low, high, close = bars[LOW], bars[HIGH], bars[CLOSE]
     cash, units, known, side = account[k.CASH], 0.0, 0, 0.0
     calm_low, calm_high, due_bar = -math.inf, math.inf, stop
@@ -154,7 +157,8 @@ def simulate(
             quiet = side == 0.0
         if not quiet:
             before, side = side, allowed_side(now, settings)
-            trade_bar(account, settings, bars, atr, bar, bar - lag, side, side != before, bar == stop - 1, pnl, trades)
+            is_last = bar == stop - 1
+            trade_bar(account, settings, bars, atr, bar, bar - lag, side, side != before, is_last, exits, pnl, trades)
             known, cash, units = now, account[k.CASH], account[k.UNITS]
             calm_low, calm_high = account[k.CALM_LOW], account[k.CALM_HIGH]
             if settings[k.MAX_HOLDING_BARS] > 0.0:

@@ -6,12 +6,12 @@ import math
 
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import CLOSE, HIGH, LOW, OPEN, OPEN_TIME, Float64Array1D, Float64Array2D
-from stratopt.kernels.jit import jit_bare
+from stratopt.kernels.jit import jit_inlined
 
 MILLISECONDS_PER_YEAR = 365.25 * 86_400_000.0
 
 
-@jit_bare
+@jit_inlined
 def trailing_level(account: Float64Array1D) -> float:
     """Price of the trailing stop behind the extreme reached so far; NaN where it is off."""
     side = 1.0 if account[k.UNITS] > 0.0 else -1.0
@@ -19,7 +19,7 @@ def trailing_level(account: Float64Array1D) -> float:
     return account[k.EXTREME] - side * distance if distance > 0.0 else math.nan
 
 
-@jit_bare
+@jit_inlined
 def set_calm_range(account: Float64Array1D, settings: Float64Array1D) -> None:
     """Prices between which a bar can neither trigger an exit nor move the extreme; the engine looks no further at such bars.
 
@@ -41,7 +41,7 @@ def set_calm_range(account: Float64Array1D, settings: Float64Array1D) -> None:
     account[k.CALM_HIGH] = far if side > 0.0 else -near
 
 
-@jit_bare
+@jit_inlined
 def extend_extreme(account: Float64Array1D, settings: Float64Array1D, bars: Float64Array2D, bar: int) -> None:
     """Move the extreme that the trailing stop follows; called after the bar's stops were checked."""
     if account[k.UNITS] > 0.0:
@@ -51,7 +51,7 @@ def extend_extreme(account: Float64Array1D, settings: Float64Array1D, bars: Floa
     set_calm_range(account, settings)
 
 
-@jit_bare
+@jit_inlined
 def liquidation_level(account: Float64Array1D, margin: float) -> float:
     """Price at which equity equals ``margin`` times the position's value: for a long below it, for a short above it."""
     units = account[k.UNITS]
@@ -60,7 +60,7 @@ def liquidation_level(account: Float64Array1D, margin: float) -> float:
     return account[k.CASH] / (-units * (1.0 + margin))
 
 
-@jit_bare
+@jit_inlined
 def exit_inside_bar(
     account: Float64Array1D, settings: Float64Array1D, bars: Float64Array2D, bar: int, stops_act: bool
 ) -> tuple[int, float]:
@@ -94,7 +94,7 @@ def exit_inside_bar(
     return k.STILL_OPEN, math.nan
 
 
-@jit_bare
+@jit_inlined
 def charge_borrowing(account: Float64Array1D, settings: Float64Array1D, bars: Float64Array2D, bar: int) -> None:
     """Charge the borrow rate from the previous bar's open stamp to this one's on what is borrowed.
 

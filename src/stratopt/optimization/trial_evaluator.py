@@ -12,6 +12,7 @@ from stratopt.backtest.engine import backtest_signals
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.result import BacktestResult
 from stratopt.backtest.scorer import Scorer
+from stratopt.backtest.sweep import score_points
 from stratopt.kernels.arrays import Int8Array1D
 from stratopt.market.bars import Bars
 from stratopt.optimization.objectives import Goal
@@ -39,9 +40,14 @@ class TrialEvaluator:
     objectives: Sequence[str] = ()
     constraints: Sequence[str] = ()
 
+    @property
+    def direction(self) -> Direction:
+        """The sides that targets may take."""
+        return Direction(self.execution.direction or Direction.LONG_ONLY)
+
     def target(self, params: Params) -> Int8Array1D:
         """Target position of every bar, int8 (n,)."""
-        return self.strategy.target(self.bars, params, self.execution.direction or Direction.LONG_ONLY)
+        return self.strategy.target(self.bars, params, self.direction)
 
     def backtest(self, target: Int8Array1D, start: int, stop: int, *, costs: Costs | None = None) -> BacktestResult:
         """The account that follows ``target`` on the bars [start, stop), with other costs if they are given."""
@@ -69,8 +75,13 @@ class WindowEvaluator:
         )
 
     def __call__(self, points: Sequence[Params]) -> Sequence[Outcome]:
-        """One outcome a point; a point that did not trade enough or has no finite score is infeasible, with the reason."""
-        return [self._goal.outcome(self._scorer.score(self._evaluator.target(params))) for params in points]
+        """One outcome a point; a point that did not trade enough or has no finite score is infeasible, with the reason.
+
+        Points come from the space and are complete and valid; all of them are evaluated in one compiled call.
+        """
+        evaluator = self._evaluator
+        scores = score_points(self._scorer, evaluator.strategy, points, evaluator.direction)
+        return [self._goal.outcome(scores[row]) for row in range(len(points))]
 
 
 def longest_warmup(strategy: Strategy, space: ParameterSpace) -> int:

@@ -8,7 +8,7 @@ from stratopt.kernels.jit import jit
 from stratopt.kernels.oscillators import macd
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Choice
-from stratopt.strategies.base import Category, Strategy
+from stratopt.strategies.base import Category, Crossing, Strategy
 from stratopt.strategies.positions import cross_positions, crossings, next_position
 from stratopt.strategies.ranges import bars, positive
 
@@ -21,6 +21,10 @@ def _moving_average_crossover(matrix: Float64Array2D, params: Float64Array1D, ou
     fast = moving_average(close, int(params[0]), kind)
     slow = moving_average(close, int(params[1]), kind)
     cross_positions(fast, slow, params[3], out)
+
+
+def _moving_average_line(matrix: Float64Array2D, key: Float64Array1D, out: Float64Array1D) -> None:
+    out[:] = moving_average(matrix[CLOSE], int(key[0]), int(key[1]))
 
 
 MOVING_AVERAGE_CROSSOVER = Strategy(
@@ -39,6 +43,7 @@ MOVING_AVERAGE_CROSSOVER = Strategy(
         }
     ),
     signal=_moving_average_crossover,
+    crossing=Crossing(line=_moving_average_line, left=(0, 2), right=(1, 2)),
     warmup=lambda p: moving_average_first(p["slow_period"], MA_TYPES.index(p["ma_type"])) + 1,
 )
 
