@@ -30,6 +30,8 @@ OBJECTIVES: Mapping[str, str] = {
 METRICS: Sequence[str] = SCORE_NAMES
 """Names that formulas and conditions may use. ``max_drawdown`` is negative: -0.2 is a loss of 20 %."""
 
+LESS_IS_BETTER = frozenset({"volatility", "turnover", "skipped_orders", "fees_paid"})
+
 
 class Goal:
     """What one search is after: one or several objectives, and conditions on metrics that a point has to meet."""
@@ -68,6 +70,15 @@ def check_objective(text: str) -> str | Expression:
     """The metric or the formula that an objective means, or ParameterValidationError with what was probably meant."""
     if text in OBJECTIVES:
         return OBJECTIVES[text]
+    if text in LESS_IS_BETTER:
+        raise ParameterValidationError(
+            f"{text} is better when it is smaller; write -{text}",
+            code="unknown_objective",
+            objective=text,
+            suggestion=f"-{text}",
+        )
+    if text in METRICS:
+        return text
     if text.isidentifier():
         near = difflib.get_close_matches(text, OBJECTIVES, n=1)
         raise ParameterValidationError(

@@ -14,7 +14,7 @@ from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Params
 from stratopt.search.sampler import Sampler, Suggestion
 
-REPEATS_PER_EVALUATION = 20
+REPEATS_PER_EVALUATION = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +116,7 @@ def run_study(
 ) -> StudyResult:
     """Search until a limit is reached or the engine has nothing new. Ties keep the earlier trial.
 
-    A point that was evaluated before is answered from memory. An engine that repeats itself 20 times the budget over is stopped
+    A point that was evaluated before is answered from memory. An engine that repeats itself five times the budget over is stopped
     with ``stopped_by="repeats"``.
 
     Parameters
