@@ -32,7 +32,7 @@ class Evidence:
     """What is known of one strategy; None where it could not be computed. Ratios are annual and out of sample.
 
     ``periods`` and ``periods_needed`` (MinTRL at 95 %) are of the out-of-sample returns; ``excess_sharpe`` is over the benchmark of equal
-    exposure; ``step_down_p`` over the batch's strategies, ``spa_p`` over all its trials.
+    exposure; ``step_down_p`` over the batch's strategies, ``spa_p`` and ``pbo`` over all its trials.
     """
 
     sharpe: float | None

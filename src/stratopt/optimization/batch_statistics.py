@@ -28,6 +28,7 @@ from stratopt.optimization.jobs import Job
 MOST_OVERFITTING_COLUMNS = 8192
 MOST_ABILITY_COLUMNS = 32_768
 FEWEST_BUCKETS = 10
+STEP_DOWN_DRAWS = 4000
 
 
 class TableReader(Protocol):
@@ -173,7 +174,7 @@ def _over_strategies(
         return [None] * excess.shape[1], None
     per_year = np.sum(~np.isnan(returns), axis=0) / np.asarray(years)
     headline = corrected_headline(returns, periods_per_year=per_year, mean_block=block, seed=seed)
-    return step_down_p_values(excess, mean_block=block, draws=DEFAULT_DRAWS, seed=seed), headline
+    return step_down_p_values(excess, mean_block=block, draws=STEP_DOWN_DRAWS, seed=seed), headline
 
 
 def _over_trials(

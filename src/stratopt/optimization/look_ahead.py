@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
+from stratopt.errors import StrategyError
 from stratopt.kernels.arrays import Int8Array1D
 from stratopt.market.bars import Bars
 from stratopt.optimization.exceptions import InvalidStrategyError
@@ -14,6 +17,7 @@ from stratopt.strategies.base import Direction, Strategy
 PARAMETER_SETS = 3
 CUTS = 16
 BARS_AFTER_WARMUP = 1500
+POINTS = 2000
 
 
 def refuse_look_ahead(
@@ -21,7 +25,8 @@ def refuse_look_ahead(
 ) -> None:
     """Compare the targets of prefixes with those of the whole for a few parameter sets.
 
-    Prefixes end where the target changes, for there a decision was made, and at random bars.
+    Prefixes end where the target changes, for there a decision was made, and at random bars, always in the second half of what is shown.
+    A prefix that the strategy cannot be computed on proves nothing and is passed over; the search tells what is wrong with it.
 
     Raises
     ------
@@ -31,33 +36,36 @@ def refuse_look_ahead(
     shown = bars[: min(len(bars), warmup + BARS_AFTER_WARMUP)]
     rng = np.random.default_rng(seed)
     for params in _parameter_sets(space, rng):
-        whole = strategy.target(shown, params, direction)
-        for cut in _cuts(whole, rng):
-            part = strategy.target(shown[:cut], params, direction)
-            if not np.array_equal(part, whole[:cut]):
+        whole = _target(strategy, shown, params, direction)
+        for cut in () if whole is None else _cuts(whole, rng):
+            part = _target(strategy, shown[:cut], params, direction)
+            if whole is not None and part is not None and not np.array_equal(part, whole[:cut]):
                 _refuse(strategy, shown, params, part, whole)
+
+
+def _target(strategy: Strategy, bars: Bars, params: Params, direction: Direction | str) -> Int8Array1D | None:
+    try:
+        return strategy.target(bars, params, direction)
+    except StrategyError:
+        return None
 
 
 def _parameter_sets(space: ParameterSpace, rng: np.random.Generator) -> list[Params]:
     sets = [space.validate(None)]
-    points = list(_thin(space))
+    points = list(itertools.islice(space.grid(points_per_range=3), POINTS))
     sets += [points[int(at)] for at in rng.permutation(len(points))[: PARAMETER_SETS - 1]]
     return sets
 
 
-def _thin(space: ParameterSpace) -> list[Params]:
-    import itertools
-
-    return list(itertools.islice(space.grid(points_per_range=3), 2000))
-
-
 def _cuts(whole: Int8Array1D, rng: np.random.Generator) -> list[int]:
     """Lengths of prefixes, shortest first."""
+    half = whole.size // 2
     changes = np.flatnonzero(np.diff(whole)) + 2
+    changes = changes[changes > half]
     if changes.size > CUTS:
         changes = changes[np.linspace(0, changes.size - 1, CUTS).astype(int)]
-    random = rng.integers(2, max(3, whole.size), size=CUTS // 2)
-    return [int(cut) for cut in sorted({*changes.tolist(), *random.tolist()}) if cut < whole.size]
+    random = rng.integers(half, max(half + 1, whole.size), size=CUTS // 2)
+    return [int(cut) for cut in sorted({*changes.tolist(), *random.tolist()}) if 0 < cut < whole.size]
 
 
 def _refuse(strategy: Strategy, bars: Bars, params: Params, part: Int8Array1D, whole: Int8Array1D) -> None:

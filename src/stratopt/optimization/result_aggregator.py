@@ -164,7 +164,7 @@ def _or_low(value: float | None) -> float:
 
 def _judged(job: Job, tested: BatchStatistics | None, strategies: int) -> Judgement:
     result = _result(job)
-    account, own = result["evidence"]["out_of_sample"], result["evidence"].get("trials")
+    account = result["evidence"]["out_of_sample"]
     metrics, needed = result["out_of_sample"]["metrics"], account["minimum_track_record_periods"]
     evidence = Evidence(
         sharpe=metrics["sharpe_ratio"],
@@ -175,7 +175,7 @@ def _judged(job: Job, tested: BatchStatistics | None, strategies: int) -> Judgem
         periods_needed=float("inf") if needed is None else needed,
         step_down_p=None if tested is None else tested.step_down_p.get(job.job_id),
         spa_p=None if tested is None or tested.spa is None else tested.spa["consistent"],
-        pbo=None if own is None or own["pbo"] is None else own["pbo"]["pbo"],
+        pbo=None if tested is None or tested.pbo is None else tested.pbo["pbo"],
     )
     trials = result["search"]["evaluations"] if tested is None else tested.trials
     return judge(evidence, trials=trials, strategies=strategies, years=result["out_of_sample"]["years"])

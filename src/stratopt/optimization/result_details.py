@@ -16,7 +16,8 @@ from stratopt.optimization.jobs import Job
 
 MOST_RESULTS = 20
 MOST_POINTS = 256
-CELLS = 12
+MOST_CELLS = 12
+FEWEST_CELLS = 5
 
 
 def details(ranked: Sequence[Job], reader: TableReader) -> Sequence[ResultDetail]:
@@ -80,10 +81,11 @@ def _numeric(value: Any) -> bool:
 
 
 def _cells(values: Sequence[Any]) -> tuple[list[float], list[int]]:
-    """Middles of at most twelve cells, and the cell of each value, -1 for a parameter that is not active."""
+    """Middles of at most twelve cells, fewer for few values, and the cell of each value, -1 for a parameter that is not active."""
+    cells = min(MOST_CELLS, max(FEWEST_CELLS, int(math.sqrt(len(values)) * 0.8)))
     known = sorted({float(value) for value in values if _numeric(value)})
-    if len(known) <= CELLS:
+    if len(known) <= cells:
         return known, [known.index(float(value)) if _numeric(value) else -1 for value in values]
-    low, width = known[0], (known[-1] - known[0]) / CELLS
-    middles = [float(f"{low + (k + 0.5) * width:.4g}") for k in range(CELLS)]
-    return middles, [min(int((float(v) - low) / width), CELLS - 1) if _numeric(v) else -1 for v in values]
+    low, width = known[0], (known[-1] - known[0]) / cells
+    middles = [float(f"{low + (k + 0.5) * width:.4g}") for k in range(cells)]
+    return middles, [min(int((float(v) - low) / width), cells - 1) if _numeric(v) else -1 for v in values]

@@ -1,33 +1,35 @@
-"""ResultVisualizer: a report as text, Markdown, HTML, CSV or JSON."""
+"""ResultVisualizer: a report as text, Markdown, HTML, CSV or JSON, whole or by section."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from stratopt.optimization.batch_report import BatchAnalysisReport, FailedItem, RankedResult
-from stratopt.reporting.charts import bar_chart
+from stratopt.errors import StratoptError
+from stratopt.optimization.batch_report import BatchAnalysisReport
+from stratopt.reporting import numbers
+from stratopt.reporting.csv_report import report_csv
+from stratopt.reporting.document import Section
+from stratopt.reporting.plain_text import as_markdown, as_text
+from stratopt.reporting.sections import all_sections, errors, executive_summary, leaderboard
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
-LEADERBOARD = (
-    ("rank", "Rank"),
-    ("strategy_id", "Strategy"),
-    ("symbol", "Symbol"),
-    ("timeframe", "Bars"),
-    ("oos_sharpe", "Sharpe OOS"),
-    ("is_sharpe", "Sharpe IS"),
-    ("oos_return", "Return OOS"),
-    ("is_return", "Return IS"),
-    ("oos_drawdown", "Max drawdown OOS"),
-    ("oos_trades", "Trades OOS"),
-    ("category", "Category"),
-)
+SECTIONS: Mapping[str, Callable[[BatchAnalysisReport], Sequence[Section]]] = {
+    "all": all_sections,
+    "executive_summary": lambda report: [executive_summary(report)],
+    "leaderboard": lambda report: [leaderboard(report)],
+    "detailed": lambda report: [s for s in all_sections(report) if s.name != "executive_summary"],
+    "errors": lambda report: [errors(report)],
+}
+"""What ``section`` may be: the whole report or a part of it."""
+
+KEYS_OF_SECTION: Mapping[str, tuple[str, ...]] = {
+    "executive_summary": ("executive_summary", "recommendations", "verdicts", "categories", "evidence"),
+    "leaderboard": ("ranking",),
+    "errors": ("failures", "errors_by_code", "errors_by_strategy", "success_rate"),
+}
+IDENTITY = ("batch_id", "label", "status", "complete", "counts", "created_at", "ended_at", "seed")
 
 
 class ResultVisualizer:
@@ -42,174 +44,64 @@ class ResultVisualizer:
             lstrip_blocks=True,
         )
 
-    def json(self, report: BatchAnalysisReport) -> bytes:
-        """The report as a JSON document."""
-        return orjson.dumps(report.to_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    def json(self, report: BatchAnalysisReport, section: str = "all") -> bytes:
+        """The report as a JSON document (schema: docs/reference/batch-report.schema.json), or the keys of one section."""
+        _sections(report, section)
+        document = report.to_dict()
+        if section in KEYS_OF_SECTION:
+            document = {key: document[key] for key in (*IDENTITY, *KEYS_OF_SECTION[section])}
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
 
     def csv(self, report: BatchAnalysisReport) -> str:
-        """Ranking and failures, one line a job; text that a spreadsheet would run as a formula gets an apostrophe."""
-        sink = io.StringIO()
-        writer = csv.writer(sink, lineterminator="\n")
-        names = list(report.ranking[0].out_of_sample) if report.ranking else []
-        head = [
-            "rank",
-            "strategy_id",
-            "strategy",
-            "symbol",
-            "timeframe",
-            "status",
-            "category",
-            "percentile",
-            *(f"oos_{n}" for n in names),
-            *(f"is_{n}" for n in names),
-            "best_params",
-            "error_code",
-            "error",
-        ]
-        writer.writerow(head)
-        for r in report.ranking:
-            inside, outside = [r.in_sample[n] for n in names], [r.out_of_sample[n] for n in names]
-            params = orjson.dumps(dict(r.best_params)).decode()
-            writer.writerow(
-                map(
-                    _safe_cell,
-                    [
-                        r.rank,
-                        r.strategy_id,
-                        r.strategy,
-                        r.symbol,
-                        r.timeframe,
-                        "succeeded",
-                        r.category,
-                        r.percentile,
-                        *outside,
-                        *inside,
-                        params,
-                        "",
-                        "",
-                    ],
-                )
-            )
-        for f in report.failures:
-            blank = [""] * (2 + 2 * len(names) + 1)
-            writer.writerow(
-                map(
-                    _safe_cell,
-                    ["", f.strategy_id, f.strategy, f.symbol, f.timeframe, f.status, *blank, f.code, f.message],
-                )
-            )
-        return sink.getvalue()
+        """Ranking and failures, one line a job."""
+        return report_csv(report)
 
-    def markdown(self, report: BatchAnalysisReport) -> str:
-        """Executive summary, leaderboard and errors as Markdown."""
-        rows = [leaderboard_row(r) for r in report.ranking]
-        lines = [
-            f"# Batch {_md(report.label or report.batch_id)}",
-            "",
-            *(f"- {_md(s)}" for s in report.executive_summary),
-            "",
-            "## Leaderboard",
-            "",
-        ]
-        if rows:
-            lines += ["| " + " | ".join(title for _, title in LEADERBOARD) + " |", "|" + " --- |" * len(LEADERBOARD)]
-            lines += ["| " + " | ".join(_md(row[key]) for key, _ in LEADERBOARD) + " |" for row in rows]
-        else:
-            lines.append("No optimisation succeeded.")
-        lines += ["", "## Errors", ""]
-        lines += [
-            f"- **{_md(f.strategy_id)}** on {_md(f.symbol)} {_md(f.timeframe)}: `{f.code}` {_md(f.message)}"
-            for f in report.failures
-        ] or ["None."]
-        return "\n".join(lines) + "\n"
+    def markdown(self, report: BatchAnalysisReport, section: str = "all") -> str:
+        """Headings and tables."""
+        return as_markdown(f"Batch {report.label or report.batch_id}", _sections(report, section))
 
-    def text(self, report: BatchAnalysisReport) -> str:
+    def text(self, report: BatchAnalysisReport, section: str = "all") -> str:
         """The same for a terminal without colours."""
-        rows = [[str(leaderboard_row(r)[key]) for key, _ in LEADERBOARD] for r in report.ranking]
-        titles = [title for _, title in LEADERBOARD]
-        widths = [max(len(row[i]) for row in [titles, *rows]) for i in range(len(titles))]
-        table = [
-            "  ".join(
-                cell.rjust(w) if i > 3 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in [titles, *rows]
-        ]
-        errors = [f"FAILED {f.strategy_id} {f.symbol} {f.timeframe}: {f.code}: {f.message}" for f in report.failures]
-        return "\n".join([*report.executive_summary, "", *table, "", *errors]).rstrip() + "\n"
+        return as_text(_sections(report, section))
 
-    def html(self, report: BatchAnalysisReport) -> str:
+    def html(self, report: BatchAnalysisReport, section: str = "all") -> str:
         """One self-contained page: no script, no external request."""
-        chart = bar_chart(
-            [f"{r.strategy_id} {r.symbol} {r.timeframe}" for r in report.ranking],
-            {
-                "out of sample": [r.out_of_sample["sharpe_ratio"] for r in report.ranking],
-                "in sample": [r.in_sample["sharpe_ratio"] for r in report.ranking],
-            },
-            unit="Sharpe ratio, yearly",
-        )
-        return self._templates.get_template("report.html").render(
+        return "".join(self.html_parts(report, section))
+
+    def html_parts(self, report: BatchAnalysisReport, section: str = "all") -> Iterator[str]:
+        """The page in pieces, for streams."""
+        yield from self._templates.get_template("report.html").generate(
             report=report,
-            titles=LEADERBOARD,
-            rows=[leaderboard_row(r) for r in report.ranking],
-            chart=chart,
-            created=_moment(report.created_at),
-            statistics=_statistic_rows(report.statistics),
+            sections=_sections(report, section),
+            created=numbers.moment(report.created_at),
+            tiles=_tiles(report),
+            verdicts=numbers.VERDICTS,
         )
 
 
-def leaderboard_row(r: RankedResult) -> dict[str, Any]:
-    """The cells of one ranked result, formatted."""
-    inside, outside = r.in_sample, r.out_of_sample
-    return {
-        "rank": r.rank,
-        "strategy_id": r.strategy_id,
-        "symbol": r.symbol,
-        "timeframe": r.timeframe,
-        "oos_sharpe": ratio(outside["sharpe_ratio"]),
-        "is_sharpe": ratio(inside["sharpe_ratio"]),
-        "oos_return": percent(outside["total_return"]),
-        "is_return": percent(inside["total_return"]),
-        "oos_drawdown": percent(outside["max_drawdown"]),
-        "oos_trades": "n/a" if outside["trade_count"] is None else f"{outside['trade_count']:.0f}",
-        "category": r.category,
-    }
+def _sections(report: BatchAnalysisReport, section: str) -> Sequence[Section]:
+    if section not in SECTIONS:
+        raise StratoptError(
+            f"a report has no section {section!r}; take one of {', '.join(SECTIONS)}", code="unknown_section"
+        )
+    return SECTIONS[section](report)
 
 
-def ratio(value: float | None) -> str:
-    """A ratio with two digits, or n/a."""
-    return "n/a" if value is None else f"{value:.2f}"
-
-
-def percent(value: float | None) -> str:
-    """A fraction as per cent, or n/a."""
-    return "n/a" if value is None else f"{value:+.1%}"
-
-
-def failure_line(f: FailedItem) -> str:
-    """One failure in one line."""
-    return f"{f.strategy_id} on {f.symbol} {f.timeframe}: {f.code}: {f.message}"
-
-
-def _statistic_rows(statistics: Mapping[str, Mapping[str, float | None]]) -> Sequence[tuple[str, Sequence[str]]]:
-    shown = ("mean", "median", "lower_quartile", "upper_quartile", "standard_deviation", "minimum", "maximum")
-    return [
-        (name.replace("_", " "), ["n/a" if spread[s] is None else f"{spread[s]:.3f}" for s in shown])
-        for name, spread in statistics.items()
-    ]
-
-
-def _safe_cell(value: Any) -> Any:
-    return (
-        f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else "" if value is None else value
-    )
-
-
-def _md(value: Any) -> str:
-    text = str(value).replace("\\", "\\\\").replace("\n", " ").replace("\r", " ")
-    for mark in "|`*_[]<>#":
-        text = text.replace(mark, "\\" + mark)
-    return text
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _tiles(report: BatchAnalysisReport) -> list[tuple[str, str]]:
+    """The numbers at the top of the page."""
+    tiles = [("strategies ranked", str(len(report.ranking)))]
+    if report.ranking:
+        tiles.append(("likely real", str(report.verdicts["likely_real"])))
+    if report.failures:
+        tiles.append(("not succeeded", str(len(report.failures))))
+    tiles.append(("parameter sets tried", numbers.count(report.evaluations)))
+    evidence = report.evidence
+    if evidence is not None:
+        spa, pbo = evidence["spa"], evidence["pbo"]
+        tiles += [
+            ("out-of-sample years", numbers.ratio(evidence["out_of_sample_years"])),
+            ("Sharpe ratio needed", numbers.ratio(evidence["sharpe_needed"])),
+            ("SPA p over all trials", numbers.probability(None if spa is None else spa["consistent"])),
+            ("overfitting (PBO)", numbers.ratio(None if pbo is None else pbo["pbo"])),
+        ]
+    return tiles
