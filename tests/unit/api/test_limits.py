@@ -1,0 +1,84 @@
+"""How much a caller may ask for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from stratopt.api.problems import STATUS_OF_CODE, problem_response
+from stratopt.api.rate_limit import RateLimiter
+
+from .conftest import MakeClient
+
+BODY = {"strategies": ["RSI"], "common_config": {"asset": "BTC"}}
+
+
+def test_the_rate_limit_is_told_and_kept(make_client: MakeClient) -> None:
+    client = make_client(submissions_per_minute=2)
+    first = client.post("/api/v1/optimize/batch", json=BODY)
+    assert first.headers["RateLimit-Policy"] == '"submit";q=2;w=60'
+    assert re.fullmatch(r'"submit";r=1;t=\d+', first.headers["RateLimit"])
+    assert client.post("/api/v1/optimize/batch", json=BODY).status_code == 202
+    refused = client.post("/api/v1/optimize/batch", json=BODY)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert refused.json()["violated-policies"] == ["submit"]
+    told = int(re.search(r"t=(\d+)", refused.headers["RateLimit"])[1])  # type: ignore[index]
+    assert int(refused.headers["Retry-After"]) >= told
+    assert client.get("/api/v1/symbols").status_code == 200
+
+
+def test_callers_do_not_share_a_limit() -> None:
+    limiter = RateLimiter({"submit": 1})
+    assert [limiter.hit("submit", caller).allowed for caller in ("a", "b", "a")] == [True, True, False]
+
+
+def test_a_full_queue_is_a_503_with_a_time_to_come_back(make_client: MakeClient, parts: object) -> None:
+    client = make_client()
+    service = client.app.state.service  # type: ignore[attr-defined]
+    object.__setattr__(service.manager._limits, "max_queued_jobs", 1)
+    assert client.post("/api/v1/optimize/batch", json=BODY).status_code == 202
+    refused = client.post("/api/v1/optimize/batch", json=BODY)
+    assert (refused.status_code, refused.json()["code"]) == (503, "queue_full")
+    assert 10 <= int(refused.headers["Retry-After"]) <= 13
+
+
+@pytest.mark.parametrize("code", sorted(STATUS_OF_CODE))
+def test_every_code_becomes_a_problem_document(code: str) -> None:
+    answer = problem_response(None, code, "why", context={"fact": 1})
+    assert answer.status_code == STATUS_OF_CODE[code][0]
+    assert answer.media_type == "application/problem+json"
+    assert ("retry-after" in answer.headers) == (
+        code in {"batch_not_finished"} or answer.status_code in {429, 503, 507}
+    ) or code == "rate_limited"
+
+
+def test_the_queue_position_counts_what_waits_before(make_client: MakeClient) -> None:
+    client = make_client()
+    first, second = (
+        client.post("/api/v1/optimize/batch", json={**BODY, "strategies": ["RSI", "MACD"]}).json() for _ in range(2)
+    )
+    assert (first["queue_position"], second["queue_position"]) == (0, 2)
+
+
+def test_metrics_count_requests_by_route_and_never_by_id(make_client: MakeClient) -> None:
+    client = make_client()
+    batch = client.post("/api/v1/optimize/batch", json=BODY).json()
+    client.get(batch["links"]["self"])
+    client.get("/nowhere")
+    text = (
+        client.get("/metrics", headers={}).text
+        if client.get("/metrics").status_code == 200
+        else client.app.state.metrics.render().decode()
+    )  # type: ignore[attr-defined]
+    assert "stratopt_queue_depth 1.0" in text
+    assert batch["batch_id"] not in text
+    assert 'route="/api/v1/optimize/batch/{batch_id}"' in text
+
+
+def test_a_snapshot_is_flat_for_a_client_that_lists(make_client: MakeClient) -> None:
+    client = make_client()
+    for _ in range(3):
+        client.post("/api/v1/optimize/batch", json=BODY)
+    page = client.get("/api/v1/optimize/batch?limit=2").json()
+    assert (len(page["data"]), page["has_more"]) == (2, True)
