@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from stratopt.backtest.costs import Costs
     from stratopt.backtest.execution import Execution
     from stratopt.market.bars import Bars
+    from stratopt.market.catalogue import Catalogue
     from stratopt.monitoring.metrics import Metrics
     from stratopt.optimization.api_keys import ApiKeyStore
     from stratopt.optimization.batch_report import BatchAnalysisReport
+    from stratopt.optimization.job_spec import JobSpec
     from stratopt.optimization.job_store import JobStore
     from stratopt.optimization.optimization_result import OptimizationResult
     from stratopt.strategies.base import Strategy
@@ -229,18 +231,33 @@ def optimize(
 def _optimize_request(request: Mapping[str, Any]) -> OptimizationResult:
     from stratopt.api.services.planning import Limits, Planner
     from stratopt.market.catalogue import Catalogue
-    from stratopt.optimization.optimization_result import OptimizationResult
     from stratopt.optimization.series_access import SeriesAccess
-    from stratopt.optimization.strategy_optimizer import optimize_strategy
     from stratopt.strategies.catalogue import StrategyCatalogue
     from stratopt.wire.optimization import SingleRequest
 
     settings = Settings()
     strategies, catalogue = StrategyCatalogue.with_own(settings.strategy_folder), Catalogue(settings.data_dir)
-    series = SeriesAccess(catalogue)
-    (spec,) = Planner(strategies, series, Limits()).single(_parse(SingleRequest, request)).specs
+    (spec,) = Planner(strategies, SeriesAccess(catalogue), Limits()).single(_parse(SingleRequest, request)).specs
+    return _run(spec, strategies, catalogue)
+
+
+def reproduce(result: Mapping[str, Any]) -> OptimizationResult:
+    """Run again what a result's manifest tells, on the market data and strategies of this machine."""
+    from stratopt.market.catalogue import Catalogue
+    from stratopt.optimization.manifest import spec_of
+    from stratopt.strategies.catalogue import StrategyCatalogue
+
+    settings = Settings()
+    return _run(spec_of(result), StrategyCatalogue.with_own(settings.strategy_folder), Catalogue(settings.data_dir))
+
+
+def _run(spec: JobSpec, strategies: StrategyCatalogue, catalogue: Catalogue) -> OptimizationResult:
+    from stratopt.optimization.optimization_result import OptimizationResult
+    from stratopt.optimization.series_access import SeriesAccess
+    from stratopt.optimization.strategy_optimizer import optimize_strategy
+
     bars = catalogue.bars(spec.symbol, spec.timeframe)
-    others = [catalogue.bars(other, spec.timeframe) for other in series.others(spec)]
+    others = [catalogue.bars(other, spec.timeframe) for other in SeriesAccess(catalogue).others(spec)]
     return OptimizationResult(spec, optimize_strategy(spec, bars, strategies.get(spec.strategy), other_bars=others))
 
 

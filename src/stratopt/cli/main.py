@@ -33,6 +33,7 @@ app = typer.Typer(
 app.command("demo")(run_commands.demo)
 app.command("optimize")(run_commands.optimize)
 app.command("backtest")(run_commands.backtest)
+app.command("reproduce")(run_commands.reproduce)
 app.add_typer(batch_commands.app, name="batch")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(key_commands.app, name="keys")

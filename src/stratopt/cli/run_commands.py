@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from stratopt.cli.output import EXIT_USAGE, fail, print_json, say, stderr, stdout, table
+from stratopt.cli.output import EXIT_SOME_FAILED, EXIT_USAGE, fail, print_json, say, stderr, stdout, table
 
 Symbol = Annotated[
     str, typer.Option("--symbol", "-s", help="Series, for example BTC, AAPL, EURUSD (see `stratopt data list`).")
@@ -166,6 +166,39 @@ def optimize(
     stdout.print(table([("name", "Metric"), ("oos", "Out of sample"), ("is", "In sample")], rows))
     effort = result.to_dict()["search"]
     say(f"{effort['evaluations']} parameter sets tried in {effort['searches']} searches by {effort['algorithm']}")
+
+
+def reproduce(
+    result: Annotated[
+        Path, typer.Argument(help="JSON of a result: `stratopt optimize --json`, or one item of a batch.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Run a result again from its manifest and compare the bytes; exit 7 if they differ.
+
+    Example: stratopt optimize RSI -s BTC --json > result.json; stratopt reproduce result.json
+    """
+    import hashlib
+
+    from stratopt.bootstrap import reproduce as run
+    from stratopt.optimization.manifest import canonical_bytes, differences
+
+    document = json.loads(result.read_text())
+    document = document.get("result", document)
+    if not isinstance(document, dict) or "spec" not in document.get("manifest", {}):
+        fail(f"{result} is not a result: it has no manifest with a spec", EXIT_USAGE)
+    with stderr.status("running it again"):
+        again = json.loads(canonical_bytes(run(document).to_dict()))
+    found = differences(document, again)
+    digest = hashlib.sha256(canonical_bytes(again)).hexdigest()
+    if as_json:
+        print_json({"same": not found, "differences": found, "sha256": digest})
+    elif found:
+        stdout.print(Text(f"different at {len(found)} places, for example {', '.join(found[:8])}", style="bold red"))
+    else:
+        stdout.print(Text(f"the same bytes: sha256 {digest}", style="bold green"))
+    if found:
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def show(name: str, value: float | None) -> str:

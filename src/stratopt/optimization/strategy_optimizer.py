@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 
-from stratopt._version import __version__
 from stratopt.backtest.result import BacktestResult
 from stratopt.evaluation.splits import Fold, hold_out, walk_forward
 from stratopt.kernels.arrays import Int8Array1D
@@ -21,13 +19,13 @@ from stratopt.optimization.evidence import gather_evidence
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.look_ahead import refuse_look_ahead
+from stratopt.optimization.manifest import manifest
 from stratopt.optimization.robustness import examine
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
 from stratopt.search.algorithms import make_sampler
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
-from stratopt.search.serializer import ParameterSpaceSerializer
 from stratopt.search.study import Limits, StudyResult, run_study
 from stratopt.strategies.base import Direction, Strategy
 
@@ -250,7 +248,7 @@ def _tell(
         "search": _effort(spec, space, searches),
         "evidence": found.facts,
         "robustness": robustness,
-        "manifest": _manifest(spec, space, evaluator, first),
+        "manifest": manifest(spec, space, bars, evaluator.strategy, first),
     }
     return Optimized(
         result=result,
@@ -368,25 +366,6 @@ def _effort(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) ->
     return effort
 
 
-def _manifest(spec: JobSpec, space: ParameterSpace, evaluator: TrialEvaluator, first: int) -> dict[str, Any]:
-    """What the result depends on."""
-    bars = evaluator.bars
-    return {
-        "stratopt": __version__,
-        "spec_fingerprint": spec.fingerprint,
-        "seed": spec.seed,
-        "space": ParameterSpaceSerializer().to_json(space),
-        "data": {
-            "symbol": bars.symbol,
-            "timeframe": str(bars.timeframe),
-            "content_hash": bars.content_hash,
-            "bars": len(bars),
-            **_range(bars, first, len(bars)),
-        },
-        "strategy_source_hash": evaluator.strategy.source_hash,
-    }
-
-
 def _trial_table(searches: Sequence[Search]) -> dict[str, Any]:
     rows = [(search.fold, trial) for search in searches for trial in search.study.trials]
     metrics = ("total_return", "sharpe_ratio", "max_drawdown", "trade_count")
@@ -396,7 +375,7 @@ def _trial_table(searches: Sequence[Search]) -> dict[str, Any]:
         "params": [orjson.dumps(trial.params).decode() for _, trial in rows],
         "score": [trial.outcome.score for _, trial in rows],
         "reason": [trial.outcome.reason for _, trial in rows],
-        **{name: [trial.outcome.facts.metrics[name] for _, trial in rows] for name in metrics},
+        **{name: [trial.outcome.facts.metric(name) for _, trial in rows] for name in metrics},
     }
 
 
@@ -410,9 +389,4 @@ def _equity_table(bars: Bars, outside: BacktestResult) -> dict[str, Any]:
 
 
 def _trade_table(outside: BacktestResult) -> dict[str, Any]:
-    frame = outside.trades
-    times = {
-        n: pd.to_datetime(frame[n], utc=True).dt.tz_localize(None).to_numpy("datetime64[ms]")
-        for n in ("entry_time", "exit_time")
-    }
-    return {name: times[name] if name in times else frame[name].to_numpy() for name in frame.columns}
+    return outside.trade_columns

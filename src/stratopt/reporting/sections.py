@@ -161,7 +161,11 @@ def parameters(report: BatchAnalysisReport) -> Section:
         for r in report.ranking
     ]
     table = Table(titles=["Strategy", "Series", "Parameters of the last search"], rows=rows)
-    return Section(name="parameters", title="Best parameters", blocks=[table], folded=len(rows) > 30)
+    again = (
+        "Every result carries a manifest of its data, code, space, seed, costs and versions. To run one again and compare the bytes: "
+        f"curl SERVER/api/v1/optimize/batch/{report.batch_id}/results/STRATEGY > result.json && stratopt reproduce result.json"
+    )
+    return Section(name="parameters", title="Best parameters", blocks=[table, Note(text=again)], folded=len(rows) > 30)
 
 
 def errors(report: BatchAnalysisReport) -> Section:
