@@ -136,6 +136,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _known(request: Request, error: StratoptError) -> Response:
         context = {k: v for k, v in error.context.items() if k != "errors"}
         code = error.code if error.code in STATUS_OF_CODE else "validation_failed"
+        if STATUS_OF_CODE[code][0] in OVERLOAD_STATUSES:
+            request.app.state.metrics.rejected.labels(code).inc()
         return problem_response(request, code, error.message, errors=error.context.get("errors"), context=context)
 
     @app.exception_handler(RequestValidationError)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import MovingWindowRateLimiter
 
 WINDOW_SECONDS = 60
 
@@ -38,11 +38,11 @@ class Verdict:
 
 
 class RateLimiter:
-    """Limits per policy (``submit``, ``read``) and caller, in the memory of this process."""
+    """Limits per policy (``submit``, ``read``) and caller, exact over the last minute, in the memory of this process."""
 
     def __init__(self, per_minute: dict[str, int]) -> None:
         self._limits = {policy: RateLimitItemPerMinute(count) for policy, count in per_minute.items()}
-        self._strategy = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._strategy = MovingWindowRateLimiter(MemoryStorage())
 
     def hit(self, policy: str, caller: str) -> Verdict:
         """Count a request."""

@@ -86,7 +86,6 @@ class Requires:
         verdict = state.rate_limiter.hit(self.policy, caller.bucket)
         request.state.extra_headers = verdict.headers
         if not verdict.allowed:
-            state.metrics.rejected.labels("rate_limited").inc()
             raise StratoptError(
                 f"more than {verdict.limit} requests a minute of policy {self.policy!r}; come back in {verdict.retry_after_seconds} s",
                 code="rate_limited",

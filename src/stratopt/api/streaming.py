@@ -93,7 +93,6 @@ class StreamGuard:
     def count(self, caller: str, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """``stream``, counted until it ends; StratoptError ``too_many_streams`` at the limit."""
         if self._open[caller] >= self._most:
-            self._metrics.rejected.labels("too_many_streams").inc()
             raise StratoptError(
                 f"{self._open[caller]} event streams are open, which is the limit; close one or poll the status instead",
                 code="too_many_streams",

@@ -44,7 +44,6 @@ class Metrics:
         )
         self.evaluations = Counter("stratopt_evaluations", "Evaluations of finished jobs.", registry=registry)
         self.batches = Counter("stratopt_batches", "Batches that ended.", ["state"], registry=registry)
-        self.storage_errors = Counter("stratopt_storage_errors", "Times the database failed.", registry=registry)
         Gauge("stratopt_build_info", "The running release.", ["version"], registry=registry).labels(__version__).set(1)
 
     def watch(self, manager: BatchOptimizationManager, workers: int) -> None:
