@@ -7,7 +7,7 @@ SECONDS ?= 300
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check fix bench docs serve lock clean
+.PHONY: help demo test test-long test-faults chaos check fix bench docs serve lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ help:  ## Show this list
 define install
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing stratopt into $(VENV) (once)"
-	@if [ -n "$(UV)" ]; then $(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock -e '$(1)'; \
+	@if [ -n "$(UV)" ]; then $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock -e '$(1)'; \
 	 else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock -e '$(1)'; fi
 endef
 
@@ -55,3 +55,9 @@ lock: $(VENV)/.dev  ## Write the versions that are installed now as the lock fil
 clean:  ## Remove what was built
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache demo-output artifacts
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+test-faults: $(VENV)/.dev  ## Kill servers and workers in every way and check what must hold
+	@$(BIN)/python -m pytest tests/faults -m faults -q --timeout 300
+
+chaos: $(VENV)/.dev  ## Random faults for SECONDS=300 with SEED=n
+	@$(BIN)/python tools/chaos.py --seconds $(SECONDS) --seed $(SEED)

@@ -1,0 +1,221 @@
+"""The service under load, as JSON: submissions, queues, one key from many threads, many readers, long streams, dispatch.
+
+    python benchmarks/service.py
+
+Figures are of one server on this machine, with the client on the same cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from stratopt.client.errors import ApiError
+from tests.faults.harness import Server, assert_invariants, quick_config, running
+
+STRATEGIES = [{"name": "Quick", "strategy_id": f"q{i}"} for i in range(200)]
+SYMBOLS = ["BTC", "ETH", "LTC", "SPX", "AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"]
+TIMEFRAMES = ["1d", "1w", "2w", "3d", "1M"]
+
+
+def many(jobs: int) -> dict[str, Any]:
+    config = {**quick_config(2), "symbols": SYMBOLS, "timeframes": TIMEFRAMES}
+    del config["asset"]
+    return {"strategies": STRATEGIES[: jobs // 50], "common_config": config}
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, round(share * (len(values) - 1)))]
+
+
+def submissions(server: Server) -> dict[str, Any]:
+    client = server.client()
+    client.optimize_batch({"strategies": ["Quick"], "common_config": quick_config(2)}).wait()
+    blocker = server.submit(
+        [{"name": "Slow", "strategy_id": f"s{i}"} for i in range(2)], quick_config(3000), priority=9
+    )
+    began = time.perf_counter()
+    large = client.optimize_batch(many(10_000))
+    one_request = time.perf_counter() - began
+    began = time.perf_counter()
+    large.cancel()
+    while not large.refresh().is_terminal:
+        time.sleep(0.005)
+    cancel = time.perf_counter() - began
+    body = {"strategies": STRATEGIES[:20], "common_config": quick_config(2)}
+    seconds, made = [], []
+    for _ in range(500):
+        began = time.perf_counter()
+        made.append(client.optimize_batch(body))
+        seconds.append(time.perf_counter() - began)
+    began = time.perf_counter()
+    small = client.optimize_batch({"strategies": ["Quick"], "common_config": quick_config(2), "priority": 9})
+    for batch in [*made, blocker]:
+        batch.cancel()
+    small.wait()
+    return {
+        "jobs_10000_in_one_request_seconds": one_request,
+        "cancel_of_10000_queued_seconds": cancel,
+        "requests_500_of_20_jobs": {
+            "p50_seconds": percentile(seconds, 0.5),
+            "p99_seconds": percentile(seconds, 0.99),
+            "max_seconds": max(seconds),
+        },
+    }
+
+
+def one_key(server: Server) -> dict[str, Any]:
+    body = {"strategies": ["Quick"], "common_config": quick_config(2)}
+    with ThreadPoolExecutor(50) as pool:
+        made = set(
+            pool.map(lambda _: server.client().optimize_batch(body, idempotency_key="bench").batch_id, range(50))
+        )
+    return {"threads": 50, "batches": len(made)}
+
+
+def readers(server: Server) -> dict[str, Any]:
+    batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(6)], quick_config(15))
+    seen: list[list[int]] = []
+
+    def follow() -> None:
+        with (
+            httpx2.Client(base_url=server.address, timeout=120) as http,
+            http.stream("GET", f"/api/v1/optimize/batch/{batch.batch_id}/events") as answer,
+        ):
+            seen.append([int(line[4:]) for line in answer.iter_lines() if line.startswith("id: ")])
+
+    threads = [threading.Thread(target=follow) for _ in range(200)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    complete = sum(ids == list(range(1, 8)) for ids in seen)
+    return {"readers": 200, "complete_without_gap": complete, "seconds": time.perf_counter() - began}
+
+
+def long_stream(server: Server) -> dict[str, Any]:
+    config = quick_config(200_000, timeout_minutes=10)
+    batch = server.submit([{"name": "MovingAverageCrossover"}], config).wait()
+    assert server.process is not None
+    process = psutil.Process(server.process.pid)
+    before, peak, rows = process.memory_info().rss, 0, 0
+    began = time.perf_counter()
+    with (
+        httpx2.Client(base_url=server.address, timeout=120) as http,
+        http.stream("GET", f"/api/v1/optimize/batch/{batch.batch_id}/results/MovingAverageCrossover/trials") as answer,
+    ):
+        last = b""
+        for piece in answer.iter_bytes():
+            rows += piece.count(b"\n")
+            last = (last + piece)[-200:]
+            peak = max(peak, process.memory_info().rss)
+    seconds = time.perf_counter() - began
+    end = json.loads(last.splitlines()[-1])
+    return {
+        "rows": end["count"],
+        "rows_per_second": rows / seconds,
+        "memory_growth_megabytes": (peak - before) / 1e6,
+        "complete": end["complete"],
+    }
+
+
+def dispatch(server: Server) -> dict[str, Any]:
+    batch = server.submit(STRATEGIES, quick_config(1), parallel_jobs=1).wait()
+    items = list(batch.results())
+    rows = server.rows(
+        f"SELECT MIN(started_at) AS first, MAX(ended_at) AS last FROM jobs WHERE batch_id = '{batch.batch_id}'"
+    )
+    wall = rows[0]["last"] - rows[0]["first"]
+    worked = sum(item["resources"]["wall_seconds"] for item in items)
+    return {
+        "jobs": len(items),
+        "overhead_per_job_milliseconds": (wall - worked) / len(items) * 1000,
+        "work_per_job_milliseconds": worked / len(items) * 1000,
+    }
+
+
+def overload(folder: Path) -> dict[str, Any]:
+    codes: dict[str, int] = {}
+    with running(folder, max_queued_jobs=50, submissions_per_minute=200) as server:
+        accepted = []
+        client = server.client(retries=0)
+        for _ in range(300):
+            try:
+                accepted.append(
+                    client.optimize_batch({"strategies": STRATEGIES[:10], "common_config": quick_config(2)})
+                )
+            except ApiError as error:
+                assert error.retry_after is not None
+                codes[error.code] = codes.get(error.code, 0) + 1
+        for batch in accepted:
+            batch.wait()
+        patient = server.client(retries=10)
+        time.sleep(1)
+        patient.optimize_batch({"strategies": STRATEGIES[:10], "common_config": quick_config(2)}).wait()
+        assert_invariants(server)
+        return {"accepted": len(accepted), "refused": codes, "patient_client_got_through": True}
+
+
+def two_workers(folder: Path) -> dict[str, Any]:
+    body = {
+        "strategies": [{"name": "MovingAverageCrossover", "strategy_id": f"m{i}"} for i in range(8)],
+        "common_config": quick_config(4000),
+    }
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    with running(folder) as server:
+        client = server.client()
+        client.optimize_batch({**body, "common_config": quick_config(10)}).wait()
+        for _ in range(3):
+            for workers in (1, 2):
+                batch = client.optimize_batch({**body, "parallel_jobs": workers}).wait()
+                (row,) = server.rows(
+                    f"SELECT ended_at - started_at AS s FROM batches WHERE batch_id = '{batch.batch_id}'"
+                )
+                seconds[workers].append(row["s"])
+    one, two = (statistics.median(seconds[w]) for w in (1, 2))
+    return {"one_worker_seconds": one, "two_workers_seconds": two, "speedup": one / two}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    figures: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        generous = {
+            "max_queued_jobs": 100_000,
+            "submissions_per_minute": 100_000,
+            "reads_per_minute": 1_000_000,
+            "max_active_batches": 10_000,
+            "max_streams": 1000,
+        }
+        with running(Path(folder) / "a", **generous) as server:
+            for part in (submissions, one_key, readers, long_stream, dispatch):
+                figures[part.__name__] = part(server)
+                print(json.dumps({part.__name__: figures[part.__name__]}), flush=True)
+        for name, measure in (("overload", overload), ("two_workers", two_workers)):
+            figures[name] = measure(Path(folder) / name)
+            print(json.dumps({name: figures[name]}), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

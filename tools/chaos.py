@@ -1,0 +1,161 @@
+"""Chaos against a real server: random kills, stops, cancels, submissions and slow readers, then the history is checked offline.
+
+    python tools/chaos.py --seconds 300 --seed 1
+
+Prints the seed, what was done and every violation of the invariants; exit code 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.faults.harness import (
+    Server,
+    assert_invariants,
+    assert_no_orphans,
+    assert_same_results,
+    quick_config,
+    results,
+    running,
+)
+
+BASE = [{"name": "Quick", "strategy_id": f"quick{i}"} for i in range(4)]
+POISON = ("Segfaults", "Exits", "GivesNaN", "SpinsWithLock")
+
+
+class Chaos:
+    """One run: a server, a source of random numbers, a diary."""
+
+    def __init__(self, server: Server, seed: int) -> None:
+        self.server = server
+        self.random = random.Random(seed)
+        self.done: Counter[str] = Counter()
+        self.clean: list[str] = []
+        self.sockets: list[socket.socket] = []
+
+    def step(self) -> None:
+        actions = {
+            "submit_clean": 6,
+            "submit_mixed": 4,
+            "submit_slow": 3,
+            "cancel": 2,
+            "kill_worker": 5,
+            "stop_worker": 1,
+            "slow_reader": 2,
+            "kill_server": 1,
+            "stop_server": 1,
+            "wait": 3,
+        }
+        name = self.random.choices(list(actions), list(actions.values()))[0]
+        getattr(self, name)()
+        self.done[name] += 1
+
+    def submit_clean(self) -> None:
+        self.clean.append(self.server.submit(BASE).batch_id)
+
+    def submit_mixed(self) -> None:
+        names = [*self.random.sample(POISON, 2), *BASE[:2]]
+        self.server.submit(names, quick_config(timeout_minutes=3 / 60))
+
+    def submit_slow(self) -> None:
+        self.server.submit(
+            [{"name": "Slow", "strategy_id": f"s{i}"} for i in range(3)],
+            quick_config(self.random.randint(5, 30)),
+            deadline_minutes=self.random.choice([0.1, 5]),
+        )
+
+    def cancel(self) -> None:
+        candidates = [b for b in self.server.acknowledged if b not in self.clean]
+        if candidates:
+            self.server.client().batch(self.random.choice(candidates)).cancel()
+
+    def kill_worker(self) -> None:
+        if found := self.server.workers():
+            with suppress(ProcessLookupError):
+                os.kill(self.random.choice(found), signal.SIGKILL)
+
+    def stop_worker(self) -> None:
+        if found := self.server.workers():
+            pid = self.random.choice(found)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.5)
+                os.kill(pid, signal.SIGCONT)
+
+    def slow_reader(self) -> None:
+        if self.server.acknowledged:
+            connection = socket.create_connection(("127.0.0.1", self.server.port))
+            path = f"/api/v1/optimize/batch/{self.random.choice(self.server.acknowledged)}/events"
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            self.sockets = [*self.sockets[-20:], connection]
+
+    def kill_server(self) -> None:
+        self.server.kill()
+        assert_no_orphans(self.server)
+        assert_invariants(self.server, ended=False)
+        self.server.start()
+
+    def stop_server(self) -> None:
+        for connection in self.sockets:
+            connection.close()
+        self.sockets = []
+        self.server.stop()
+        self.server.close_clients()
+        assert_no_orphans(self.server)
+        self.server.start()
+
+    def wait(self) -> None:
+        time.sleep(self.random.uniform(0.1, 1.0))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    seed = options.seed or int(time.time())
+    print(json.dumps({"seed": seed, "seconds": options.seconds}), flush=True)
+    violations: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        with running(Path(folder) / "reference") as reference:
+            expected = results(reference.submit(BASE).wait())
+        with running(Path(folder) / "data", workers=2) as server:
+            chaos = Chaos(server, seed)
+            until = time.monotonic() + options.seconds
+            try:
+                while time.monotonic() < until:
+                    chaos.step()
+                for batch_id in server.acknowledged:
+                    server.client().batch(batch_id).wait(timeout_seconds=600)
+                assert_invariants(server)
+                for batch_id in chaos.clean:
+                    assert_same_results(server.client().batch(batch_id), expected)
+                server.kill()
+                assert_no_orphans(server)
+            except AssertionError as error:
+                violations.append(str(error))
+            jobs = Counter(row["state"] for row in server.rows("SELECT state FROM jobs"))
+            print(
+                json.dumps(
+                    {"done": chaos.done, "batches": len(server.acknowledged), "jobs": jobs, "violations": violations}
+                ),
+                flush=True,
+            )
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
