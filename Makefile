@@ -7,7 +7,7 @@ SECONDS ?= 300
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults chaos check fix bench docs serve lock clean
+.PHONY: help demo test test-long test-faults chaos check fix bench bench-search docs serve lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(VENV)/.dev  ## Format, lint, types, import contracts
 fix: $(VENV)/.dev  ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-search: $(VENV)/.dev  ## Measure the search engines: cost of a suggestion, memory, time to the optimum (JSON)
+	@$(BIN)/python benchmarks/search_speed.py
 
 lock: $(VENV)/.dev  ## Write the versions that are installed now as the lock file
 	@$(BIN)/python tools/write_lock.py
