@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stratopt.optimization.job_spec import JobSpec
     from stratopt.optimization.job_store import JobStore
     from stratopt.optimization.optimization_result import OptimizationResult
+    from stratopt.optimization.slots import SlotExecutor
     from stratopt.strategies.base import Strategy
     from stratopt.strategies.catalogue import StrategyCatalogue
     from stratopt.wire.base import Request
@@ -40,8 +41,21 @@ class Parts:
     metrics: Metrics
 
 
-def make_parts(settings: Settings, *, market_dir: Path | None = None) -> Parts:
-    """A service on SQLite and local worker processes; market data may live elsewhere than its state."""
+def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_now: bool = False) -> Parts:
+    """A service on SQLite and local worker processes; market data may live elsewhere than its state.
+
+    ``workers_now`` starts their factory before anything else is imported; it ends with the calling thread.
+    """
+    from stratopt.optimization.slots import SlotExecutor
+
+    megabytes = settings.worker_memory_limit_megabytes
+    executor = SlotExecutor(
+        settings.workers,
+        memory_limit_bytes=megabytes * 2**20 if megabytes else None,
+        recycle_after=settings.recycle_worker_after_jobs,
+    )
+    if workers_now:
+        executor.open()
     from stratopt.monitoring.crash_points import CrashPoint
     from stratopt.storage.dialects import sqlite_engines
     from stratopt.storage.migrate import migrate
@@ -52,10 +66,12 @@ def make_parts(settings: Settings, *, market_dir: Path | None = None) -> Parts:
     writer, reader = sqlite_engines(settings.database_path, settings.database_max_pages)
     migrate(writer)
     store = SqlJobStore(writer, reader, reach=CrashPoint(settings.crash_point).reach)
-    return _assemble(settings, store, SqlApiKeyStore(writer, reader), market_dir or settings.data_dir)
+    return _assemble(settings, store, SqlApiKeyStore(writer, reader), market_dir or settings.data_dir, executor)
 
 
-def _assemble(settings: Settings, store: JobStore, keys: ApiKeyStore, market_dir: Path) -> Parts:
+def _assemble(
+    settings: Settings, store: JobStore, keys: ApiKeyStore, market_dir: Path, executor: SlotExecutor
+) -> Parts:
     from stratopt.api.services.optimization_service import OptimizationService
     from stratopt.api.services.planning import Limits, Planner
     from stratopt.market.catalogue import Catalogue
@@ -66,7 +82,6 @@ def _assemble(settings: Settings, store: JobStore, keys: ApiKeyStore, market_dir
     from stratopt.optimization.job_store import QueueLimits
     from stratopt.optimization.jobs import Job
     from stratopt.optimization.series_access import SeriesAccess
-    from stratopt.optimization.slots import SlotExecutor
     from stratopt.strategies.catalogue import StrategyCatalogue
 
     series = SeriesAccess(Catalogue(market_dir))
@@ -87,14 +102,9 @@ def _assemble(settings: Settings, store: JobStore, keys: ApiKeyStore, market_dir
         for name in names:
             artifacts.delete(name)
 
-    megabytes = settings.worker_memory_limit_megabytes
     manager = BatchOptimizationManager(
         store,
-        SlotExecutor(
-            settings.workers,
-            memory_limit_bytes=megabytes * 2**20 if megabytes else None,
-            recycle_after=settings.recycle_worker_after_jobs,
-        ),
+        executor,
         payload,
         limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
         may_dispatch=ResourceGate(minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20).has_room,

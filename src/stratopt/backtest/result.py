@@ -14,7 +14,7 @@ from stratopt.backtest.execution import Execution
 from stratopt.backtest.metrics import Metrics, MetricTable, compute_metrics
 from stratopt.backtest.window import Window
 from stratopt.kernels import engine_codes as k
-from stratopt.kernels.arrays import Float64Array1D, Float64Array2D
+from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D
 from stratopt.kernels.scoring import period_returns
 from stratopt.market.bars import Bars
 
@@ -73,29 +73,34 @@ class BacktestResult:
         """
         import pandas as pd
 
+        frame = pd.DataFrame(self.trade_columns)
+        for name in ("entry_time", "exit_time"):
+            frame[name] = frame[name].dt.tz_localize("UTC")
+        return frame
+
+    @property
+    def trade_columns(self) -> dict[str, AnyArray]:
+        """The columns of ``trades`` as arrays; times are datetime64[ms] in UTC."""
         rows = self.trade_rows
         entry, exit_ = rows[:, k.TRADE_ENTRY_BAR].astype(np.int64), rows[:, k.TRADE_EXIT_BAR].astype(np.int64)
         is_open = rows[:, k.TRADE_OPEN] != 0
-        stamps = pd.DatetimeIndex(self.bars.stamps, tz="UTC")
-        return pd.DataFrame(
-            {
-                "entry_time": stamps[entry],
-                "exit_time": pd.Series(stamps[exit_]).mask(is_open),
-                "entry_bar": entry,
-                "exit_bar": exit_,
-                "side": rows[:, k.TRADE_SIDE].astype(np.int64),
-                "size": rows[:, k.TRADE_SIZE],
-                "entry_price": rows[:, k.TRADE_ENTRY_PRICE],
-                "exit_price": rows[:, k.TRADE_EXIT_PRICE],
-                "fees": rows[:, k.TRADE_FEES],
-                "borrow_cost": rows[:, k.TRADE_BORROW],
-                "pnl": rows[:, k.TRADE_PNL],
-                "return_": rows[:, k.TRADE_RETURN],
-                "bars_held": exit_ - entry,
-                "exit_reason": [k.EXIT_REASONS[int(code)] for code in rows[:, k.TRADE_REASON]],
-                "open": is_open,
-            }
-        )
+        return {
+            "entry_time": self.bars.stamps[entry],
+            "exit_time": np.where(is_open, np.datetime64("NaT", "ms"), self.bars.stamps[exit_]),
+            "entry_bar": entry,
+            "exit_bar": exit_,
+            "side": rows[:, k.TRADE_SIDE].astype(np.int64),
+            "size": rows[:, k.TRADE_SIZE],
+            "entry_price": rows[:, k.TRADE_ENTRY_PRICE],
+            "exit_price": rows[:, k.TRADE_EXIT_PRICE],
+            "fees": rows[:, k.TRADE_FEES],
+            "borrow_cost": rows[:, k.TRADE_BORROW],
+            "pnl": rows[:, k.TRADE_PNL],
+            "return_": rows[:, k.TRADE_RETURN],
+            "bars_held": exit_ - entry,
+            "exit_reason": np.array([k.EXIT_REASONS[int(code)] for code in rows[:, k.TRADE_REASON]], dtype=object),
+            "open": is_open,
+        }
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -42,6 +42,11 @@ class Score:
     def __getitem__(self, name: str) -> float:
         return float(self.values[POSITIONS[name]])
 
+    def metric(self, name: str) -> float | None:
+        """One score, None where undefined."""
+        value = self[name]
+        return value if math.isfinite(value) else None
+
     @property
     def metrics(self) -> dict[str, float | None]:
         """Scores by name, None where undefined."""

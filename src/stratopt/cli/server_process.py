@@ -25,8 +25,6 @@ GRACEFUL_SECONDS = 10
 
 def serve(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; open event streams get a ``shutdown`` event first."""
-    import uvicorn
-
     from stratopt.bootstrap import make_parts, make_server_app
     from stratopt.monitoring.log_setup import configure_logging
     from stratopt.settings import Settings
@@ -34,13 +32,15 @@ def serve(host: str, port: int) -> None:
     settings = Settings()
     configure_logging(settings.log_level)
     lock = _own_directory(settings.data_dir)
-    parts = make_parts(settings)
+    parts = make_parts(settings, workers_now=True)
     if host not in LOOPBACK and not parts.keys.list():
         fail(
             f"refusing to listen on {host} without API keys: anyone who reaches it could run optimisations",
             EXIT_INVALID,
             "make a key with `stratopt keys create NAME`, or listen on 127.0.0.1",
         )
+    import uvicorn  # after the worker factory started: both import at the same time
+
     app = make_server_app(settings, parts)
 
     class Server(uvicorn.Server):

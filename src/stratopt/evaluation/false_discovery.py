@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
+from stratopt.evaluation.normal import ndtr, ndtri
 from stratopt.kernels.arrays import Float64Array1D
 
 

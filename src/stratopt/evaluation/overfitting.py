@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.integrate import quad
-from scipy.special import ndtr, ndtri
 
+from stratopt.evaluation.normal import ndtr, ndtri
 from stratopt.evaluation.sharpe import SharpeMoments, probabilistic_sharpe_ratio
 
 EULER_MASCHERONI = float(np.euler_gamma)
@@ -42,6 +41,8 @@ def deviation_of_maximum(trials: int) -> float:
 
 
 def _moment_of_maximum(trials: int, power: int) -> float:
+    from scipy.integrate import quad
+
     def integrand(x: float) -> float:
         density = math.exp(-x * x / 2.0) / math.sqrt(2.0 * math.pi)
         return float(x**power * trials * ndtr(x) ** (trials - 1) * density)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
+from stratopt.evaluation.normal import ndtr, ndtri
 from stratopt.kernels.arrays import AnyArray
 
 ROUNDING = 1e-10

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from stratopt.errors import MarketDataError
 from stratopt.kernels.arrays import AnyArray, Int64Array1D
@@ -56,6 +55,8 @@ def _names(frame: Any, symbol: str) -> dict[str, Any]:
 
 
 def _open_time(frame: Any, names: Mapping[str, Any], symbol: str) -> Int64Array1D:
+    import pandas as pd
+
     for name in STAMP_COLUMNS:
         if name in names:
             return stamps_to_ms(frame[names[name]], what=f"{symbol}: column {name!r}")
@@ -68,6 +69,8 @@ def _open_time(frame: Any, names: Mapping[str, Any], symbol: str) -> Int64Array1
 
 
 def _numbers(column: Any, name: str, symbol: str) -> AnyArray:
+    import pandas as pd
+
     try:
         if hasattr(column, "cast"):  # polars: a null becomes NaN, which Bars refuses by bar
             return np.asarray(column.to_numpy(), dtype=np.float64)

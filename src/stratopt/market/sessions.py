@@ -6,7 +6,6 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 
 from stratopt.kernels.arrays import BoolArray1D, Int64Array1D
 from stratopt.market.holidays import new_york_holidays
@@ -94,6 +93,8 @@ def is_trading_time(open_time: Int64Array1D, calendar: Calendar) -> BoolArray1D:
     if calendar is Calendar.ALWAYS:
         return np.ones(open_time.shape, dtype=np.bool_)
     zone = str(_CURRENCY_ZONE) if calendar is Calendar.FX_24_5 else _SESSION_HOURS[calendar][0]
+    import pandas as pd
+
     local = pd.DatetimeIndex(open_time.astype("datetime64[ms]")).tz_localize("UTC").tz_convert(zone)
     day, minute = np.asarray(local.day_of_week), np.asarray(local.hour * 60 + local.minute)
     if calendar is Calendar.FX_24_5:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from stratopt.errors import MarketDataError
 from stratopt.kernels.arrays import Int64Array1D
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Upper limits of a count since 1970 read as s, ms, us; above them ns. A count of seconds reaches 1e11 in the year 5138,
 # a count of milliseconds passed it in 1973: millisecond stamps before March 1973 must come as dates.
 _UNIT_LIMITS = np.array([1e11, 1e14, 1e17])
 _FACTORS, _DIVISORS = np.array([1000, 1, 1, 1]), np.array([1, 1, 1_000, 1_000_000])
 
-Stamp = str | int | dt.date | dt.datetime | pd.Timestamp | np.datetime64
+Stamp: TypeAlias = "str | int | dt.date | dt.datetime | pd.Timestamp | np.datetime64"
 
 
 def epoch_to_ms(counts: Any, *, each: bool = False) -> Int64Array1D:
@@ -45,6 +47,8 @@ def stamps_to_ms(stamps: Any, *, what: str = "stamps") -> Int64Array1D:
     MarketDataError
         If a stamp is missing or cannot be read; the message starts with ``what``.
     """
+    import pandas as pd
+
     try:
         if hasattr(stamps, "cast"):  # polars, whose naive and zoned stamps count in UTC alike
             stamps = _polars_values(stamps)
@@ -78,6 +82,8 @@ def _polars_values(column: Any) -> Any:
 
 
 def _text_format(values: Any) -> dict[str, Any]:
+    import pandas as pd
+
     return {"format": "ISO8601"} if values.dtype == object or pd.api.types.is_string_dtype(values.dtype) else {}
 
 
@@ -86,6 +92,8 @@ def moment_to_ms(moment: Stamp | None, *, field: str) -> int | None:
     if moment is None:
         return None
     try:
+        if isinstance(moment, str):
+            return _text_to_ms(moment)
         stamp = _timestamp(moment)
     except (TypeError, ValueError, OverflowError) as error:
         raise MarketDataError(
@@ -97,11 +105,17 @@ def moment_to_ms(moment: Stamp | None, *, field: str) -> int | None:
     return int(utc.as_unit("ms").asm8.astype(np.int64))
 
 
+def _text_to_ms(moment: str) -> int:
+    stamp = dt.datetime.fromisoformat(moment.strip())
+    utc = stamp.replace(tzinfo=dt.UTC) if stamp.tzinfo is None else stamp
+    return (utc - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+
+
 def _timestamp(moment: Stamp) -> pd.Timestamp:
+    import pandas as pd
+
     if isinstance(moment, bool | float):
         raise TypeError("neither a truth value nor a fraction is a moment")
-    if isinstance(moment, str):
-        return pd.Timestamp(dt.datetime.fromisoformat(moment.strip()))
     if isinstance(moment, int | np.integer):
         return pd.Timestamp(int(epoch_to_ms([int(moment)])[0]), unit="ms")
     stamp = pd.Timestamp(moment)

@@ -114,7 +114,7 @@ def _timing(account: AccountSeries, outside: BacktestResult) -> dict[str, Any] |
     if not len(outside.trade_rows):
         return None
     held = np.zeros(account.returns.size)
-    positions = outside.trades
+    positions = outside.trade_columns
     ends, start = outside.window.period_ends, outside.window.start
     for entry, exit_, side, is_open in zip(
         positions["entry_bar"], positions["exit_bar"], positions["side"], positions["open"], strict=True

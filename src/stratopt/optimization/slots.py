@@ -42,11 +42,13 @@ class SlotExecutor:
         self._recycle_after = recycle_after
         self._slots: list[Slot] = []
         self._zygote: Zygote | None = None
+        self._forked_ahead = False
         self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def open(self) -> None:
-        """Start the zygote; workers follow on demand."""
-        self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
+        """Start the zygote, unless that was done; a worker for every slot follows when it is ready."""
+        if self._zygote is None:
+            self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
 
     def free(self) -> int:
         """Slots without a job."""
@@ -77,7 +79,11 @@ class SlotExecutor:
         """What happened since the last call, or within ``timeout`` seconds."""
         nearest = min((s.deadline for s in self._slots if s.job_id), default=float("inf"))
         timeout = max(0.0, min(timeout, nearest - time.monotonic()))
-        ready = wait([*(s.pipe for s in self._slots), self._wakeup_read], timeout)
+        assert self._zygote is not None, "open() comes first"
+        news = [] if self._forked_ahead else [self._zygote]
+        ready = wait([*(s.pipe for s in self._slots), self._wakeup_read, *news], timeout)
+        if self._zygote in ready:
+            self._fork_ahead()
         if self._wakeup_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wakeup_read, 4096)
@@ -109,6 +115,12 @@ class SlotExecutor:
         slot = Slot(pid, pipe)
         self._slots.append(slot)
         return slot
+
+    def _fork_ahead(self) -> None:
+        """All workers at once, before the first job comes: a first result does not wait for a fork."""
+        self._forked_ahead = True
+        for _ in range(self._size - len(self._slots)):
+            self._fork()
 
     def _read(self, slot: Slot) -> list[ExecutorEvent]:
         try:

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import orjson
 
+from stratopt.backtest.engine import warm_up as warm_up_engine
 from stratopt.errors import StratoptError
 from stratopt.market.bars import Bars
 from stratopt.market.catalogue import open_mapped
+from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.optimization.artifacts import ArtifactStore, write_bytes
-from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.jobs import Failure
 from stratopt.optimization.processes import alarm_after, usage
 from stratopt.optimization.strategy_optimizer import optimize_strategy
@@ -30,10 +33,27 @@ PROGRESS_SECONDS = 0.25
 
 
 def warm_up() -> None:
-    """Load or compile the kernels that every job needs, so that forked workers have them."""
-    from stratopt.backtest.engine import warm_up as warm_up_engine
-
+    """Load or compile what every job needs, by running a small one, so that forked workers have it."""
     warm_up_engine()
+    angle = np.arange(240) / 6.0
+    close = 100.0 + 10.0 * np.sin(angle) + np.cos(7.0 * angle)
+    volume, stamps = np.arange(1.0, 241.0), np.arange(240) * 86_400_000.0
+    bars = Bars(
+        "WARMUP",
+        Timeframe.parse("1d"),
+        Calendar.ALWAYS,
+        np.array([close, close + 1.0, close - 1.0, close, volume, stamps]),
+    )
+    spec = JobSpec(
+        strategy_id="warm-up",
+        strategy="MovingAverageCrossover",
+        symbol=bars.symbol,
+        timeframe="1d",
+        parameter_space=None,
+        search=SearchConfig(max_evals=24),
+        validation=ValidationConfig(folds=2),
+    )
+    optimize_strategy(spec, bars, StrategyCatalogue().get(spec.strategy))
 
 
 def serve(pipe: Connection) -> None:

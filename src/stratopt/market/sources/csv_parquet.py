@@ -8,10 +8,9 @@ import io
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from stratopt.errors import MarketDataError
 from stratopt.kernels.arrays import AnyArray, Int64Array1D
@@ -22,6 +21,9 @@ from stratopt.market.raw_series import RawSeries
 from stratopt.market.stamps import epoch_to_ms, stamps_to_ms
 from stratopt.market.symbols import checked_symbol
 from stratopt.market.timeframe import Calendar, Timeframe
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HEAD_LINES = 25
 _HOUR_MS = 3_600_000
@@ -118,6 +120,8 @@ def _text(content: bytes, path: Path) -> str:
 
 
 def _parquet(content: bytes, path: Path) -> pd.DataFrame:
+    import pandas as pd
+
     try:
         return pd.read_parquet(io.BytesIO(content))
     except (OSError, ValueError) as error:
@@ -125,6 +129,8 @@ def _parquet(content: bytes, path: Path) -> pd.DataFrame:
 
 
 def _table(text: str, head: list[str], format_: Format, path: Path) -> Any:
+    import pandas as pd
+
     layout = layout_of(head, format_, path.name)
     names: dict[str, Any] = {"header": 0} if layout.has_header else {"header": None, "names": list(format_.columns)}
     try:
@@ -156,6 +162,8 @@ def _columns(frame: Any, format_: Format, path: Path) -> dict[str, AnyArray]:
 
 
 def _numbers(frame: Any, name: str, path: Path) -> AnyArray:
+    import pandas as pd
+
     values = pd.to_numeric(frame[name], errors="coerce")
     broken = values.isna() & frame[name].notna()
     if broken.any():
@@ -165,6 +173,8 @@ def _numbers(frame: Any, name: str, path: Path) -> AnyArray:
 
 
 def _stamps(column: Any, format_: Format, path: Path) -> Int64Array1D:
+    import pandas as pd
+
     if column.isna().any():
         raise _unreadable(path, f"line {column.isna().idxmax()}: the stamp is missing")
     if pd.api.types.is_numeric_dtype(column) and not _is_date_number(column):
