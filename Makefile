@@ -7,10 +7,10 @@ SECONDS ?= 300
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults chaos check fix bench bench-search docs serve lock clean
+.PHONY: help demo test test-long bench-honesty test-faults chaos check fix bench bench-search docs serve lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 define install
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -38,6 +38,9 @@ test: $(VENV)/.dev  ## Run all tests; the last line counts them
 
 test-long: $(VENV)/.dev  ## Run the exhaustive tests too
 	@$(BIN)/python tools/run_tests.py --long
+
+bench-honesty: $(VENV)/.dev  ## Does the verdict keep its promise? Worthless and planted markets, 30 minutes at most
+	cd benchmarks && ../$(BIN)/python honesty.py --seeds 200 --minutes 30
 
 check: $(VENV)/.dev  ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
