@@ -83,14 +83,15 @@ def mixture_densities(
     has_gaps = np.zeros(parameters, dtype=np.bool_)
     height = shares.copy()
     for p in range(parameters):
-        inverse = 1.0 if rules[p, CATEGORICAL] else 1.0 / (deviation[p] * ROOT_TWO)
-        peak = 1.0 / (deviation[p] * ROOT_TWO_PI)
+        is_option = rules[p, CATEGORICAL] > 0.0
+        inverse = 1.0 if is_option else 1.0 / (deviation[p] * ROOT_TWO)
+        peak = 1.0 if is_option else 1.0 / (deviation[p] * ROOT_TWO_PI)
         for i in range(count):
             mean = points[p, members[i]]
             scaled[p, i] = mean * inverse
             if np.isnan(mean):
                 has_gaps[p] = True
-            elif not rules[p, CATEGORICAL]:
+            elif not is_option:
                 share = _inside(mean, deviation[p], rules[p])
                 height[i] *= peak if share == 1.0 else peak / share
     exponent = np.empty(count)
