@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 from search_tasks import Task, functions, regret, strategies
-
 from stratopt.search.algorithms import make_sampler
 
 CHECKPOINTS = (200, 1000)

@@ -83,3 +83,9 @@ def test_conditions_are_checked_one_by_one():
         ("constraints/1", "invalid_expression"),
         ("constraints/2", "invalid_expression"),
     ]
+
+
+def test_points_to_begin_with_must_belong_to_the_space():
+    """An unknown parameter or a value out of its domain is named by its place in the list."""
+    found = problems(first_points=[{"period": 14}, {"periods": 14}, {"period": -1}])
+    assert [pointer for pointer, _, _ in found] == ["first_points/1", "first_points/2"]

@@ -180,6 +180,7 @@ class Planner:
             strategy is None
             or shared is None
             or not self._space_is_good(strategy, config.get("parameter_space"), at, problems)
+            or not _first_points_are_good(strategy, config, shared["search"], config_at, problems)
         ):
             return
         symbols = config.get("symbols") or ([config["asset"]] if "asset" in config else [])
@@ -333,6 +334,22 @@ def _options(config: Mapping[str, Any], at: str, problems: Problems) -> dict[str
     if len(made) < len(groups):
         return None
     return made if _search_is_good(made["search"], f"{at}/optimization_config", problems) else None
+
+
+def _first_points_are_good(
+    strategy: Strategy, config: Mapping[str, Any], search: SearchConfig, at: str, problems: Problems
+) -> bool:
+    """Whether the points to begin with belong to the strategy's space."""
+    space = override_space(strategy.space, config.get("parameter_space") or {})
+    good = True
+    for k, params in enumerate(search.first_points or ()):
+        try:
+            space.validate(params)
+        except StratoptError as error:
+            detail = f"{strategy.name}: {error.message}"
+            problems.add(f"{at}/optimization_config/first_points/{k}", detail, error.code)
+            good = False
+    return good
 
 
 def _search_is_good(search: SearchConfig, at: str, problems: Problems) -> bool:
