@@ -179,7 +179,28 @@ def test_the_report_comes_in_five_formats(client: Client) -> None:
     assert "<script>" not in html
     assert "http" not in html.split("</head>")[1].replace("http://www.w3.org/2000/svg", "")
     assert "## Leaderboard" in batch.report("md")
-    assert "FAILED Raises" in batch.report("txt")
+    assert "strategy_error" in batch.report("txt")
+
+
+def test_a_report_comes_whole_or_by_section(http: httpx2.Client, client: Client) -> None:
+    """Each section is a part of its own; an unknown one is refused with the field's name."""
+    batch = client.optimize_batch({"strategies": ["HigherClose"], "common_config": quick()}).wait()
+    path = f"/api/v1/optimize/batch/{batch.batch_id}/report"
+    summary = http.get(path, params={"format": "md", "section": "executive_summary"}).text
+    assert "## Executive summary" in summary
+    assert "## Leaderboard" not in summary
+    assert set(http.get(path, params={"section": "leaderboard"}).json()) > {"ranking", "batch_id"}
+    assert "failures" not in http.get(path, params={"section": "leaderboard"}).json()
+    assert http.get(path, params={"section": "gossip"}).status_code == 422
+
+
+def test_a_strategy_that_peeks_fails_with_its_own_code(client: Client) -> None:
+    """Before any search, whatever its results would have been; the others of the batch go on."""
+    batch = client.optimize_batch({"strategies": ["HigherClose", "Peeks"], "common_config": quick()}).wait()
+    items = {item["strategy_id"]: item for item in batch.results()}
+    assert items["HigherClose"]["status"] == "succeeded"
+    assert items["Peeks"]["error"]["code"] == "look_ahead"
+    assert "looks ahead" in items["Peeks"]["error"]["detail"]
 
 
 def test_results_stream_as_lines_and_say_where_they_end(http: httpx2.Client, client: Client) -> None:

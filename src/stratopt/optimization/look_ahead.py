@@ -15,7 +15,7 @@ from stratopt.search.parameters import Params
 from stratopt.strategies.base import Direction, Strategy
 
 PARAMETER_SETS = 3
-CUTS = 16
+CUTS = 12
 BARS_AFTER_WARMUP = 1500
 POINTS = 2000
 
@@ -64,7 +64,7 @@ def _cuts(whole: Int8Array1D, rng: np.random.Generator) -> list[int]:
     changes = changes[changes > half]
     if changes.size > CUTS:
         changes = changes[np.linspace(0, changes.size - 1, CUTS).astype(int)]
-    random = rng.integers(half, max(half + 1, whole.size), size=CUTS // 2)
+    random = rng.integers(half, max(half + 1, whole.size), size=CUTS // 3)
     return [int(cut) for cut in sorted({*changes.tolist(), *random.tolist()}) if 0 < cut < whole.size]
 
 

@@ -29,6 +29,7 @@ KEYS_OF_SECTION: Mapping[str, tuple[str, ...]] = {
     "leaderboard": ("ranking",),
     "errors": ("failures", "errors_by_code", "errors_by_strategy", "success_rate"),
 }
+PIECES_AT_ONCE = 500
 IDENTITY = ("batch_id", "label", "status", "complete", "counts", "created_at", "ended_at", "seed")
 
 
@@ -70,13 +71,15 @@ class ResultVisualizer:
 
     def html_parts(self, report: BatchAnalysisReport, section: str = "all") -> Iterator[str]:
         """The page in pieces, for streams."""
-        yield from self._templates.get_template("report.html").generate(
+        stream = self._templates.get_template("report.html").stream(
             report=report,
             sections=_sections(report, section),
             created=numbers.moment(report.created_at),
             tiles=_tiles(report),
             verdicts=numbers.VERDICTS,
         )
+        stream.enable_buffering(PIECES_AT_ONCE)
+        yield from stream
 
 
 def _sections(report: BatchAnalysisReport, section: str) -> Sequence[Section]:

@@ -67,3 +67,9 @@ def Sleeps(bars, params):
 def EatsMemory(bars, params):
     """Asks for more memory than a worker may have."""
     return np.ones(10**13, dtype=np.int8)
+
+
+@stratopt.strategy()
+def Peeks(bars, params):
+    """Long when the next bar closes higher."""
+    return np.append((np.diff(bars.close) > 0).astype(int), 0)

@@ -128,9 +128,13 @@ def get_report(
     batch: ReadableBatch,
     service: Service,
     format: Literal["json", "csv", "html", "md", "txt"] = "json",
+    section: Literal["all", "executive_summary", "leaderboard", "detailed", "errors"] = "all",
     allow_partial: bool = False,
 ) -> Response:
-    """Ranking, statistics, executive summary and errors. Before the end 409, unless `allow_partial=true`."""
+    """Ranking, verdicts, statistics, executive summary and errors, whole or by `section` (CSV is always whole).
+
+    Before the end 409, unless `allow_partial=true`.
+    """
     if not batch.state.is_terminal and not allow_partial:
         raise BatchOptimizationError(
             f"batch {batch.batch_id} is {batch.state}; wait for its end or ask with allow_partial=true",
@@ -138,21 +142,18 @@ def get_report(
             batch_id=batch.batch_id,
         )
     visualizer, report = ResultVisualizer(), service.report(batch)
-    render = {
-        "json": visualizer.json,
-        "csv": visualizer.csv,
-        "html": visualizer.html,
-        "md": visualizer.markdown,
-        "txt": visualizer.text,
-    }[format]
     shown = "inline" if format in {"html", "json", "txt"} else "attachment"
     headers = {
         "Content-Disposition": f'{shown}; filename="{batch.batch_id}.{format}"',
-        "ETag": f'W/"{batch.row_version}-{format}"',
+        "ETag": f'W/"{batch.row_version}-{format}-{section}"',
     }
     if format == "html":
         headers["Content-Security-Policy"] = REPORT_POLICY
-    return Response(render(report), media_type=REPORT_TYPES[format], headers=headers)
+        pages = visualizer.html_parts(report, section)
+        return StreamingResponse(pages, media_type=REPORT_TYPES[format], headers=headers)
+    render = {"json": visualizer.json, "md": visualizer.markdown, "txt": visualizer.text}
+    content = visualizer.csv(report) if format == "csv" else render[format](report, section)
+    return Response(content, media_type=REPORT_TYPES[format], headers=headers)
 
 
 @router.get("/errors", summary="Error report")
