@@ -61,6 +61,7 @@ ITEM_CODES: Mapping[str, str] = {
     "data_unavailable": "There is no usable market data",
     "insufficient_data": "There are too few bars for the folds",
     "no_trades": "No parameters led to enough trades",
+    "look_ahead": "The strategy knows the future",
     "look_ahead": "The strategy uses bars of the future",
     "timeout": "The job reached its time limit",
     "deadline_exceeded": "The batch reached its time limit before the job ended",

@@ -12,6 +12,7 @@ from stratopt.optimization.jobs import Batch, Job, JobState
 ADVICE: Mapping[str, str] = {
     "strategy_error": "Read the message of each strategy: it names the exception and its line. The others are not affected.",
     "no_trades": "Widen the parameter space or the date range, or lower min_trades.",
+    "look_ahead": "Compute the target of each bar from bars up to its own close only.",
     "timeout": "Raise timeout_minutes, lower max_evals, or take coarser bars.",
     "deadline_exceeded": "Raise deadline_minutes, ask for less, or give the batch more parallel_jobs.",
     "out_of_memory": "Shorten the date range or raise STRATOPT_WORKER_MEMORY_LIMIT_MEGABYTES.",

@@ -108,6 +108,7 @@ TITLES: Mapping[str, str] = {
     "data_unavailable": "There is no usable market data",
     "insufficient_data": "There are too few bars",
     "no_trades": "No parameters led to enough trades",
+    "look_ahead": "The strategy knows the future",
     "timeout": "The job reached its time limit",
     "deadline_exceeded": "The batch reached its time limit",
     "out_of_memory": "The job needed too much memory",
