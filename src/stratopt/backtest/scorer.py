@@ -21,7 +21,7 @@ from stratopt.kernels.changes import WORD, padded_rows
 from stratopt.kernels.extremes import extreme_tables
 from stratopt.kernels.scoring import SCORE_NAMES
 from stratopt.kernels.spans import SUMS, TALLY, prefix_sums
-from stratopt.kernels.sweep import score_crossings, score_targets
+from stratopt.kernels.sweep import first_known, score_crossings, score_targets
 from stratopt.market.bars import Bars
 
 DEFAULT_BLOCK_COUNT = 16
@@ -119,7 +119,9 @@ class Scorer:
 
     def score_crossings(self, lines: Float64Array2D, pairs: AnyArray, direction: float) -> Scores:
         """Scores of the rule "hold the side of the last cross" for ``pairs`` int64 (R, 2) of ``lines`` float64 (L, n)."""
-        return self._call(score_crossings, len(pairs), lines, pairs, direction, self._one, self._one_words)
+        firsts = np.empty(len(lines), dtype=np.int64)
+        first_known(lines, firsts)
+        return self._call(score_crossings, len(pairs), lines, firsts, pairs, direction, self._one, self._one_words)
 
     def _score_rows(self, targets: AnyArray, words: AnyArray) -> Scores:
         return self._call(score_targets, len(targets), targets, words)

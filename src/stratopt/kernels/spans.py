@@ -8,7 +8,7 @@ ends of the span are visited one by one. Drawdown needs the span's extremes, and
 from __future__ import annotations
 
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D, Int64Array1D
-from stratopt.kernels.extremes import extremes
+from stratopt.kernels.extremes import WIDTH, extremes
 from stratopt.kernels.jit import jit_bare, jit_inlined
 from stratopt.kernels.scoring import BLOCK_COUNT, BLOCK_SUM, BLOCK_SUM_OF_SQUARES
 
@@ -172,11 +172,21 @@ def add_drawdown(
         if best <= peak:
             ratio = worst / peak
         else:
-            for bar in range(first, stop):
-                worth = cash + units * close[bar]
-                peak = max(peak, worth)
-                if worth < ratio * peak:
-                    ratio = worth / peak
+            bar = first
+            while bar < stop:
+                end = min(bar + WIDTH, stop)
+                if end - bar == WIDTH:
+                    worst = cash + units * windows[bar, 0 if units > 0.0 else 1]
+                    peak_then = max(peak, cash + units * windows[bar, 1 if units > 0.0 else 0])
+                    if worst >= ratio * peak_then:
+                        peak, bar = peak_then, end
+                        continue
+                for other in range(bar, end):
+                    worth = cash + units * close[other]
+                    peak = max(peak, worth)
+                    if worth < ratio * peak:
+                        ratio = worth / peak
+                bar = end
         tally[LOW_RATIO] = ratio
     tally[PEAK] = max(peak, best)
     return True

@@ -363,9 +363,20 @@ def score_targets(
 
 
 @jit_bare
+def first_known(lines: Float64Array2D, firsts: Int64Array1D) -> None:
+    """The first bar of every line that is not NaN, int64 (L,), out; the number of bars where there is none."""
+    for row in range(lines.shape[0]):
+        bar = 0
+        while bar < lines.shape[1] and math.isnan(lines[row, bar]):
+            bar += 1
+        firsts[row] = bar
+
+
+@jit_bare
 def score_crossings(
     bars: Float64Array2D,
     lines: Float64Array2D,
+    firsts: Int64Array1D,
     pairs: AnyArray,
     direction: float,
     targets: AnyArray,
@@ -398,7 +409,7 @@ def score_crossings(
     Parameters
     ----------
     lines : float64 (L, n)
-        NaN before a line is complete.
+        NaN before a line is complete; ``firsts`` int64 (L,) are the bars where they begin.
     pairs : int64 (R, 2)
         Left and right line of each row.
     targets, words : int8 (1, padded n), uint64
@@ -407,9 +418,7 @@ def score_crossings(
     bar_count = bars.shape[1]
     for row in range(pairs.shape[0]):
         left, right = lines[pairs[row, 0]], lines[pairs[row, 1]]
-        first = 0
-        while first < bar_count and (math.isnan(left[first]) or math.isnan(right[first])):
-            first += 1
+        first = max(firsts[pairs[row, 0]], firsts[pairs[row, 1]])
         signs(left, right, targets[0])
         count = target_changes(words[0], bar_count, where, target)
         count = keep_crossings(first, count, direction, where, target)
