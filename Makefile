@@ -7,7 +7,7 @@ SECONDS ?= 300
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench-honesty test-faults chaos check fix bench bench-search docs serve lock clean
+.PHONY: help demo test test-long bench-honesty test-faults chaos check fix bench bench-compare bench-search docs serve lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,16 @@ fix: $(VENV)/.dev  ## Format and mend what can be mended
 
 bench-search: $(VENV)/.dev  ## Measure the search engines: cost of a suggestion, memory, time to the optimum (JSON)
 	@$(BIN)/python benchmarks/search_speed.py
+
+$(VENV)/.bench: pyproject.toml requirements.lock $(VENV)/.dev
+	$(call install,.[dev,bench])
+	@touch $@
+
+bench: $(VENV)/.bench  ## Measure speed beside every peer in one run: benchmarks/results/speed.json and speed.md
+	@$(BIN)/python benchmarks/speed.py
+
+bench-compare: $(VENV)/.dev  ## Fail when a ratio to a peer is more than 15 % worse than the committed baseline
+	@$(BIN)/python benchmarks/compare.py
 
 lock: $(VENV)/.dev  ## Write the versions that are installed now as the lock file
 	@$(BIN)/python tools/write_lock.py

@@ -237,13 +237,19 @@ DOUBLE_TOP_BOTTOM = Strategy(
 
 @jit_bare
 def _is_touched(prices: Float64Array1D, level: float, tolerance: float, needed: int) -> bool:
-    missing = needed
+    # counted to the end: leaving the loop early cannot be guessed by the processor and costs more than the whole count
+    touches = 0
     for price in prices:
-        if abs(price - level) <= tolerance:
-            missing -= 1
-            if missing == 0:
-                return True
-    return False
+        touches += int(abs(price - level) <= tolerance)
+    return touches >= needed
+
+
+@jit_bare
+def _any_between(prices: Float64Array1D, bottom: float, top: float) -> bool:
+    count = 0
+    for price in prices:
+        count += int(price >= bottom) & int(price <= top)
+    return count > 0
 
 
 def _support_resistance(matrix: Float64Array2D, params: Float64Array1D, out: Int8Array1D) -> None:
@@ -261,7 +267,8 @@ def _support_resistance(matrix: Float64Array2D, params: Float64Array1D, out: Int
         up = down = False
         bottom = min(close[i - 1], close[i])
         top = max(close[i - 1], close[i])
-        for k in range(min(seen, REMEMBERED_SWINGS)):
+        remembered = min(seen, REMEMBERED_SWINGS) if _any_between(prices, bottom, top) else 0
+        for k in range(remembered):
             if bottom <= prices[k] <= top and _is_touched(prices, prices[k], params[2] * width[i], needed):
                 up = close[i - 1] <= prices[k] and close[i] > prices[k]
                 down = close[i - 1] >= prices[k] and close[i] < prices[k]
