@@ -20,7 +20,7 @@ CANONICAL = (
     "ATR", "KeltnerChannel", "BollingerSqueeze", "SupportResistance", "PivotPoints", "FibonacciRetracement",
 )  # fmt: skip
 EVALUATIONS, FOLDS = 1_000, 6
-SCRIPT_EVALUATIONS = 60
+SCRIPT_EVALUATIONS = 250
 
 
 def request(strategies: tuple[str, ...], evaluations: int) -> dict:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
-import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
 
 from stratopt import Costs, Execution, load_bars, sweep
 from stratopt.backtest.scorer import Scorer
 from stratopt.backtest.sweep import score_points
+from stratopt.market.bars import Bars
 from stratopt.market.synthetic import synthetic_bars
+from stratopt.market.timeframe import Calendar, Timeframe
+from stratopt.optimization.processes import keep_freed_memory
 from stratopt.optimization.trial_evaluator import TrialEvaluator
 from stratopt.search.algorithms import make_sampler
 from stratopt.search.study import run_study
@@ -83,35 +90,52 @@ def two_workers() -> dict:
 
 
 MEMORY = """
-import resource, sys
+import sys
 sys.path.insert(0, sys.argv[1])
-from scaling import memory_run
-memory_run()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+import scaling
+scaling.memory_run(sys.argv[2])
 """
 
 
-def memory_run() -> None:
-    """100,000 trials of a random search, and backtests on 1,000,000 bars, in one process."""
-    bars = synthetic_bars(1_000_000, seed=1, missing_share=0.0)
+def megabytes() -> float:
+    """The most memory that this process ever held."""
+    status = Path(
+        "/proc/self/status"
+    ).read_text()  # getrusage would count what the parent held before this process began
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def memory_run(file: str) -> None:
+    """100,000 trials of a random search, then backtests on 1,000,000 memory-mapped bars, as a worker has them. Prints JSON."""
+    keep_freed_memory()
+    found = {"imports": megabytes()}
     strategy = get_strategy("MACD")
-    scorer = Scorer(bars)
-    for _ in range(3):
-        score_points(scorer, strategy, [strategy.space.defaults()], "long_only")
-    del bars, scorer
     small = load_bars("MSFT", "1d")[-300:]
     evaluator = TrialEvaluator(
         bars=small, strategy=strategy, costs=Costs(), execution=Execution(), objective="sharpe_ratio", min_trades=1
     )
     sampler = make_sampler("random", strategy.space, seed=1)
     run_study(strategy.space, sampler, evaluator.window(50, 300), max_evaluations=100_000, batch_size=256)
+    found["100,000 trials"] = megabytes()
+    matrix = np.load(file, mmap_mode="r")
+    bars = Bars.trusted("LONG", Timeframe.parse("1m"), Calendar.ALWAYS, matrix)
+    scorer = Scorer(bars)
+    for _ in range(3):
+        score_points(scorer, strategy, [strategy.space.defaults()], "long_only")
+    found["then 1,000,000 bars"] = megabytes()
+    print(json.dumps(found))
 
 
 def scaling_section(slope: Callable[[list[int], list[float]], float]) -> dict:
+    keep_freed_memory()
     bars = [over_bars(count) for count in BARS]
     evaluations = [over_evaluations(count) for count in EVALUATIONS]
-    folder = os.path.dirname(__file__)  # noqa: PTH120 - an argument of the child
-    child = subprocess.run([sys.executable, "-c", MEMORY, folder], capture_output=True, text=True, check=False)
+    folder = str(Path(__file__).parent)
+    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        np.save(file.name, long_series().matrix[:, :1_000_000])
+        child = subprocess.run(
+            [sys.executable, "-c", MEMORY, folder, file.name], capture_output=True, text=True, check=False
+        )
     if child.returncode:
         raise RuntimeError(child.stderr)
     return {
@@ -120,6 +144,5 @@ def scaling_section(slope: Callable[[list[int], list[float]], float]) -> dict:
         "seconds by evaluations": dict(zip(map(str, EVALUATIONS), evaluations, strict=True)),
         "slope over evaluations": slope(EVALUATIONS, evaluations),
         "two workers": two_workers(),
-        "megabytes of a process, 1M bars then 100,000 trials": float(child.stdout),
-        "megabytes of this process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes of a worker": json.loads(child.stdout),
     }

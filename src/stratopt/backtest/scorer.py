@@ -28,19 +28,25 @@ DEFAULT_BLOCK_COUNT = 16
 POSITIONS = {name: position for position, name in enumerate(SCORE_NAMES)}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Score:
-    """The scores of one target.
+    """The scores of one target: one row of ``Scores``, kept without copies because a search keeps a hundred thousand of them."""
 
-    ``values`` float64 (len(SCORE_NAMES),), NaN where undefined; ``blocks`` float64 (3, S): number, sum and sum of squares of the
-    period returns in each of S equal blocks of the window.
-    """
+    _of_all: Scores
+    _row: int
 
-    values: Float64Array1D
-    blocks: Float64Array2D
+    @property
+    def values(self) -> Float64Array1D:
+        """Scores in the order of SCORE_NAMES, float64, NaN where undefined."""
+        return self._of_all.values[self._row]
+
+    @property
+    def blocks(self) -> Float64Array2D:
+        """Number, sum and sum of squares of the period returns in each of S equal blocks of the window, float64 (3, S)."""
+        return self._of_all.blocks[self._row]
 
     def __getitem__(self, name: str) -> float:
-        return float(self.values[POSITIONS[name]])
+        return float(self._of_all.values[self._row, POSITIONS[name]])
 
     def metric(self, name: str) -> float | None:
         """One score, None where undefined."""
@@ -64,7 +70,7 @@ class Scores:
         return len(self.values)
 
     def __getitem__(self, row: int) -> Score:
-        return Score(self.values[row], self.blocks[row])
+        return Score(self, row)
 
     def column(self, name: str) -> Float64Array1D:
         """One score of every row, NaN where undefined."""

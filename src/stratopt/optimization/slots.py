@@ -80,9 +80,9 @@ class SlotExecutor:
         nearest = min((s.deadline for s in self._slots if s.job_id), default=float("inf"))
         timeout = max(0.0, min(timeout, nearest - time.monotonic()))
         assert self._zygote is not None, "open() comes first"
-        news = [] if self._forked_ahead else [self._zygote]
+        news = [] if self._forked_ahead else [self._zygote.fileno()]
         ready = wait([*(s.pipe for s in self._slots), self._wakeup_read, *news], timeout)
-        if self._zygote in ready:
+        if not self._forked_ahead and self._zygote.fileno() in ready:
             self._fork_ahead()
         if self._wakeup_read in ready:
             with contextlib.suppress(BlockingIOError):

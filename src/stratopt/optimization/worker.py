@@ -24,7 +24,7 @@ from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.optimization.artifacts import ArtifactStore, write_bytes
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.jobs import Failure
-from stratopt.optimization.processes import alarm_after, usage
+from stratopt.optimization.processes import alarm_after, keep_freed_memory, usage
 from stratopt.optimization.strategy_optimizer import optimize_strategy
 from stratopt.strategies.catalogue import StrategyCatalogue
 
@@ -58,6 +58,7 @@ def warm_up() -> None:
 
 def serve(pipe: Connection) -> None:
     """Run jobs from the pipe until it is closed."""
+    keep_freed_memory()
     while True:
         try:
             request = orjson.loads(pipe.recv_bytes())

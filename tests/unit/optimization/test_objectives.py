@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stratopt.backtest.scorer import Score
+from stratopt.backtest.scorer import Scores
 from stratopt.errors import StratoptError
 from stratopt.kernels.scoring import SCORE_NAMES
 from stratopt.optimization.objectives import OBJECTIVES, Goal, check_constraint, check_objective
@@ -13,7 +13,7 @@ from stratopt.optimization.objectives import OBJECTIVES, Goal, check_constraint,
 
 def score(**metrics):
     values = np.array([float(metrics.get(name, 0.0)) for name in SCORE_NAMES])
-    return Score(values, np.zeros((3, 1)))
+    return Scores(values[np.newaxis], np.zeros((1, 3, 1)))[0]
 
 
 GOOD = score(sharpe_ratio=1.5, max_drawdown=-0.2, trade_count=30, cagr=0.1, sqn=2.0, profit_factor=np.inf)
