@@ -141,7 +141,10 @@ def write_document(facts: Mapping[str, Sequence[Facts]], seconds: float, path: P
         f"Measured: {count} batches of {len(measured)} markets in {seconds / 60:.1f} minutes on 2 cores; 95 % intervals in brackets.\n",
         *table(measured),
         "\n## The headline\n",
-        "The best of eight out-of-sample Sharpe ratios is a winner too. Form A is what is left if none is real, form B if it is.\n",
+        (
+            "The best of eight out-of-sample Sharpe ratios is a winner too. Form A is what is left if none is real, form B if it is. "
+            "In null-drift the asset itself has a ratio of 1, which the headline contains and the verdict, being against the asset, does not.\n"
+        ),
         *headline_table(measured),
         "\n## Pass bars\n",
         *bars(measured),
