@@ -7,7 +7,7 @@ SECONDS ?= 300
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench-honesty test-faults chaos check fix bench bench-compare bench-search docs serve lock clean
+.PHONY: help demo serve test test-long test-faults chaos check fix bench bench-compare bench-honesty bench-search bench-service lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench: $(VENV)/.bench  ## Measure speed beside every peer in one run: benchmarks
 
 bench-compare: $(VENV)/.dev  ## Fail when a ratio to a peer is more than 15 % worse than the committed baseline
 	@$(BIN)/python benchmarks/compare.py
+
+bench-service: $(VENV)/.dev  ## Measure the service under load (JSON)
+	@$(BIN)/python benchmarks/service.py
 
 lock: $(VENV)/.dev  ## Write the versions that are installed now as the lock file
 	@$(BIN)/python tools/write_lock.py
