@@ -1,0 +1,181 @@
+"""The command line as people use it: data on stdout, the rest on stderr, exit codes that scripts can rely on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import STRATEGY_FOLDER, quick
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def stratopt(*arguments: str, home: Path, server: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "STRATOPT_DATA_DIR": str(home),
+        "STRATOPT_SERVER": server,
+        "STRATOPT_STRATEGY_FOLDER": str(STRATEGY_FOLDER),
+        "NO_COLOR": "1",
+    }
+    command = [sys.executable, "-m", "stratopt.cli.main", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100, env=environment)
+
+
+@pytest.fixture(scope="module")
+def job_file(home: Path) -> Path:
+    path = home / "job.json"
+    path.write_text(
+        json.dumps({"strategies": ["HigherClose", "RSI"], "common_config": quick(), "label": "from the shell"})
+    )
+    return path
+
+
+def test_backtest_prints_its_metrics_and_draws(home: Path) -> None:
+    picture = home / "equity.svg"
+    done = stratopt(
+        "backtest",
+        "MovingAverageCrossover",
+        "-s",
+        "AAPL",
+        "-p",
+        "fast_period=10",
+        "-p",
+        "slow_period=30",
+        "--plot",
+        str(picture),
+        "--json",
+        home=home,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["metrics"]["trade_count"] > 5
+    assert len(document["equity"]["value"]) == len(document["equity"]["open_time"]) > 2000
+    assert picture.read_text().startswith("<svg")
+
+
+def test_optimize_prints_both_sides_of_the_split(home: Path) -> None:
+    done = stratopt("optimize", "RSI", "-s", "BTC", "--max-evals", "5", "--algorithm", "random", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "Out of sample" in done.stdout
+    assert "In sample" in done.stdout
+    assert "parameter sets tried" in done.stderr
+
+
+def test_strategies_are_listed_and_shown(home: Path) -> None:
+    listed = json.loads(stratopt("strategies", "--json", home=home).stdout)
+    assert len([s for s in listed if s["category"] != "custom"]) == 39
+    shown = stratopt("strategies", "MovingAverageCrossover", home=home).stdout
+    assert "fast_period" in shown
+    assert "1.5 to 8" in shown
+
+
+def test_data_goes_in_and_out(home: Path) -> None:
+    prices = home / "prices.csv"
+    rows = [
+        ["Date", "Open", "High", "Low", "Close", "Volume"],
+        *([f"2024-01-{d:02d}", 10 + d, 12 + d, 9 + d, 11 + d, 100 + d] for d in range(1, 32)),
+    ]
+    with prices.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    imported = stratopt("data", "import", str(prices), "--symbol", "ACME", home=home)
+    assert imported.returncode == 0, imported.stderr
+    listed = {s["symbol"] for s in json.loads(stratopt("data", "list", "--json", home=home).stdout)}
+    assert {"ACME", "SPX", "EURUSD"} <= listed
+    shown = json.loads(stratopt("data", "show", "ACME", "--json", home=home).stdout)
+    assert shown["bars"] == 31
+    assert stratopt("data", "validate", "ACME", home=home).returncode == 0
+
+
+def test_a_spoilt_file_is_refused_with_a_report(home: Path) -> None:
+    spoilt = home / "spoilt.csv"
+    spoilt.write_text("Date,Open,High,Low,Close,Volume\n2024-01-02,10,9,8,9.5,1\n2024-01-01,10,11,9,10,1\n")
+    done = stratopt("data", "import", str(spoilt), "--symbol", "BAD", home=home)
+    assert done.returncode == 3
+    assert "error" in done.stderr
+    assert stratopt("data", "validate", str(spoilt), home=home).returncode == 3
+
+
+def test_a_batch_is_submitted_followed_and_reported(server: str, home: Path, job_file: Path) -> None:
+    done = stratopt("batch", "submit", str(job_file), "--watch", home=home, server=server)
+    assert done.returncode == 0, done.stderr
+    assert "HigherClose" in done.stdout
+    listed = json.loads(stratopt("batch", "list", "--json", home=home, server=server).stdout)
+    batch_id = next(b["batch_id"] for b in listed if b["label"] == "from the shell")
+    results = json.loads(stratopt("batch", "results", batch_id, "--json", home=home, server=server).stdout)
+    assert [item["status"] for item in results] == ["succeeded", "succeeded"]
+    page = home / "report.html"
+    assert (
+        stratopt("batch", "report", batch_id, "-f", "html", "-o", str(page), home=home, server=server).returncode == 0
+    )
+    assert "Leaderboard" in page.read_text()
+    assert stratopt("batch", "cancel", batch_id, home=home, server=server).stdout.strip() == "completed"
+
+
+def test_a_dry_run_stores_nothing(server: str, home: Path, job_file: Path) -> None:
+    plan = json.loads(stratopt("batch", "submit", str(job_file), "--dry-run", home=home, server=server).stdout)
+    assert plan["valid"]
+    assert plan["evaluations_total"] == 12
+
+
+def test_strategies_that_fail_show_in_the_exit_code(server: str, home: Path) -> None:
+    path = home / "failing.toml"
+    path.write_text(
+        'strategies = ["HigherClose", "Raises"]\n[common_config]\nasset = "BTC"\n[common_config.optimization_config]\nmax_evals = 3\nalgorithm = "random"\ncross_validation = false\n'
+    )
+    done = stratopt("batch", "submit", str(path), "--watch", home=home, server=server)
+    assert done.returncode == 7
+    assert "this strategy always fails" in done.stdout
+    assert (
+        stratopt("batch", "submit", str(path), "--watch", "--fail-on", "all", home=home, server=server).returncode == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["backtest", "RSY"], 3, "did you mean"),
+        (["backtest", "RSI", "-s", "NOPE"], 3, "NOPE"),
+        (["backtest", "RSI", "-p", "period=0"], 3, "minimum"),
+        (["backtest", "RSI", "-p", "period"], 2, "name=value"),
+        (["optimize", "RSI", "--start", "2019-01-01", "--end", "2018-01-01"], 3, "after"),
+        (["batch", "list"], 6, "stratopt serve"),
+        (["batch", "submit", "/nowhere.json"], 3, "cannot read"),
+        (["nonsense"], 2, "No such command"),
+        (["serve", "--host", "0.0.0.0"], 3, "API keys"),
+        (["keys", "revoke", "key_none"], 5, "no key"),
+    ],
+)
+def test_mistakes_get_a_sentence_and_a_code(home: Path, arguments: list[str], code: int, words: str) -> None:
+    done = stratopt(*arguments, home=home)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    made = stratopt("keys", "create", "alice", home=tmp_path)
+    key = made.stdout.strip()
+    assert key.startswith("stratopt_")
+    (listed,) = json.loads(stratopt("keys", "list", "--json", home=tmp_path).stdout)
+    assert (listed["name"], listed["valid"]) == ("alice", "yes")
+    assert key not in json.dumps(listed)
+    assert stratopt("keys", "revoke", listed["key_id"], home=tmp_path).returncode == 0
+    assert json.loads(stratopt("keys", "list", "--json", home=tmp_path).stdout)[0]["valid"] == "no"
+
+
+def test_doctor_measures_what_two_workers_give(home: Path) -> None:
+    done = stratopt("doctor", "--json", home=home)
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert set(checks) == {"stratopt", "data directory", "market data", "strategies", "workers"}
+    assert checks["workers"]["speedup"] > 0
+    assert "times as fast" in checks["workers"]["detail"]
