@@ -7,7 +7,7 @@ SECONDS ?= 300
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-long test-faults chaos check fix bench bench-compare bench-honesty bench-search bench-service lock clean
+.PHONY: help demo serve test test-long test-faults chaos check fix bench bench-compare bench-honesty bench-search bench-service docs lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,14 @@ bench: $(VENV)/.bench  ## Measure speed beside every peer in one run: benchmarks
 
 bench-compare: $(VENV)/.dev  ## Fail when a ratio to a peer is more than 15 % worse than the committed baseline
 	@$(BIN)/python benchmarks/compare.py
+
+$(VENV)/.docs: pyproject.toml requirements.lock $(VENV)/.dev
+	$(call install,.[dev,docs])
+	@touch $@
+
+docs: $(VENV)/.docs  ## Build the documentation into docs/_build/html
+	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench-service: $(VENV)/.dev  ## Measure the service under load (JSON)
 	@$(BIN)/python benchmarks/service.py
