@@ -96,7 +96,8 @@ def settings_page() -> str:
 
 def errors_page() -> str:
     """Every error code as Markdown."""
-    from stratopt.api.problems import ITEM_CODES, STATUS_OF_CODE
+    from stratopt.api.problems import STATUS_OF_CODE
+    from stratopt.api.services.views import ITEM_TITLES
 
     lines = [
         "# Error codes",
@@ -108,7 +109,7 @@ def errors_page() -> str:
     ]
     lines += [f"| {status} | `{code}` | {title} |" for code, (status, title) in STATUS_OF_CODE.items()]
     lines += ["", "Codes of items in a batch, in `results[].error.code`:", "", "| code | meaning |", "| --- | --- |"]
-    lines += [f"| `{code}` | {title} |" for code, title in ITEM_CODES.items()]
+    lines += [f"| `{code}` | {title} |" for code, title in ITEM_TITLES.items()]
     return "\n".join(lines) + "\n"
 
 

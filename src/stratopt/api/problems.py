@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from stratopt.api.services.views import ITEM_TITLES
 from stratopt.errors import StratoptError
 from stratopt.wire.problems import field_problem
 
@@ -56,23 +57,7 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "storage_full": (507, "The disk is full"),
     "storage_unavailable": (503, "The database does not answer"),
 }
-ITEM_CODES: Mapping[str, str] = {
-    "strategy_error": "The strategy raised an error or returned something that is no target",
-    "data_unavailable": "There is no usable market data",
-    "insufficient_data": "There are too few bars for the folds",
-    "no_trades": "No parameters led to enough trades",
-    "look_ahead": "The strategy knows the future",
-    "look_ahead": "The strategy uses bars of the future",
-    "timeout": "The job reached its time limit",
-    "deadline_exceeded": "The batch reached its time limit before the job ended",
-    "out_of_memory": "The job needed more memory than a worker may use",
-    "worker_died": "The worker process died, several times",
-    "cancelled": "The batch was cancelled before the job ended",
-    "not_serializable": "The result cannot be written as JSON",
-}
-"""Codes of items in a batch; they stand in results, not in HTTP answers."""
-
-ERROR_PAGES: Mapping[str, str] = {**{code: title for code, (_, title) in STATUS_OF_CODE.items()}, **ITEM_CODES}
+ERROR_PAGES: Mapping[str, str] = {**{code: title for code, (_, title) in STATUS_OF_CODE.items()}, **ITEM_TITLES}
 
 CODE_OF_STATUS = {
     400: "malformed_json",  # FastAPI answers it to bodies that it cannot decode

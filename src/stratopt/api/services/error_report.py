@@ -19,7 +19,6 @@ ADVICE: Mapping[str, str] = {
     "worker_died": "The strategy probably crashes native code or is killed for its memory; run it alone with `stratopt optimize`.",
     "data_unavailable": "Check the series with `stratopt data validate`, or choose one with the columns that the strategy needs.",
     "insufficient_data": "Widen the date range, take a finer timeframe, or fewer folds.",
-    "look_ahead": "The strategy uses bars of the future; compute each target from bars up to its own.",
     "cancelled": "Submit the rest again with POST .../retry.",
     "internal_error": "This is a fault of stratopt; the server's log has the details.",
 }

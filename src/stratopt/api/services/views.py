@@ -95,14 +95,14 @@ def error_view(job: Job) -> Mapping[str, Any] | None:
     failure = job.failure
     return {
         "type": f"/errors/{failure['code']}",
-        "title": TITLES.get(failure["code"], "The optimisation did not succeed"),
+        "title": ITEM_TITLES.get(failure["code"], "The optimisation did not succeed"),
         "code": failure["code"],
         "detail": failure["message"],
         **{k: v for k, v in failure.get("context", {}).items() if k not in {"type", "title", "code", "detail"}},
     }
 
 
-TITLES: Mapping[str, str] = {
+ITEM_TITLES: Mapping[str, str] = {
     "strategy_error": "The strategy raised an error",
     "invalid_parameter_space": "The parameter space cannot be searched",
     "data_unavailable": "There is no usable market data",
