@@ -33,6 +33,7 @@ from tests.faults.harness import (
 )
 
 BASE = [{"name": "Quick", "strategy_id": f"quick{i}"} for i in range(4)]
+MOST_WAITING = 30
 POISON = ("Segfaults", "Exits", "GivesNaN", "SpinsWithLock")
 
 
@@ -60,8 +61,14 @@ class Chaos:
             "wait": 3,
         }
         name = self.random.choices(list(actions), list(actions.values()))[0]
+        if name.startswith("submit") and self.waiting() > MOST_WAITING:
+            name = "wait"
         getattr(self, name)()
         self.done[name] += 1
+
+    def waiting(self) -> int:
+        """Jobs in the queue: chaos must not submit faster than the server can work, or it would wait for hours at the end."""
+        return int(self.server.rows("SELECT COUNT(*) AS n FROM jobs WHERE state = 'queued'")[0]["n"])
 
     def submit_clean(self) -> None:
         self.clean.append(self.server.submit(BASE).batch_id)
