@@ -208,16 +208,23 @@ def optimize(
     """
     from stratopt.backtest.costs import Costs
     from stratopt.backtest.execution import Execution
+    from stratopt.optimization.exceptions import ParameterValidationError
     from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
     from stratopt.optimization.optimization_result import OptimizationResult
     from stratopt.optimization.strategy_optimizer import optimize_strategy
+    from stratopt.search.override import changes_as_document
     from stratopt.strategies.base import Strategy
     from stratopt.strategies.catalogue import StrategyCatalogue
+    from stratopt.wire import optimization as wire
 
     if isinstance(bars, Mapping):
         return _optimize_request(bars)
     if strategy is None:
         raise TypeError("optimize(bars, strategy) needs a strategy: a name or a Strategy")
+    _parse(wire.OptimizationConfig, search)
+    _parse(wire.ValidationConfig, {"out_of_sample_ratio": out_of_sample_ratio, "folds": folds})
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**53:
+        raise ParameterValidationError(f"seed must be a whole number from 0 to 2**53 - 1, not {seed!r}")
     found = (
         strategy
         if isinstance(strategy, Strategy)
@@ -228,7 +235,7 @@ def optimize(
         strategy=found.name,
         symbol=bars.symbol,
         timeframe=str(bars.timeframe),
-        parameter_space=parameter_space,
+        parameter_space=None if parameter_space is None else changes_as_document(parameter_space),
         search=SearchConfig(cross_validation=cross_validation, **search),
         validation=ValidationConfig(out_of_sample_ratio=out_of_sample_ratio, folds=folds),
         costs=costs or Costs(),

@@ -12,7 +12,7 @@ from stratopt.backtest.execution import Execution
 from stratopt.backtest.result import BacktestResult
 from stratopt.backtest.scorer import Scorer, stop_atr
 from stratopt.backtest.targets import check_target
-from stratopt.backtest.window import evaluation_window
+from stratopt.backtest.window import evaluation_window, require_bars
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import LONG_ONLY, AnyArray
 from stratopt.kernels.simulate import simulate
@@ -98,6 +98,7 @@ def backtest(
     ``strategy`` is a name of the catalogue or a Strategy. Sides come from ``execution.direction``, long only by default; the
     rest is as in ``backtest_signals``. StrategyError for an unknown name, ParameterSpaceError for a parameter out of its domain.
     """
+    require_bars(bars)
     execution = execution or Execution()
     found = strategy if isinstance(strategy, Strategy) else get_strategy(strategy)
     target = found.target(bars, params, execution.direction or Direction.LONG_ONLY)

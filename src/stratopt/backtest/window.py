@@ -39,8 +39,17 @@ class Window:
         return self.period_ends.size < len(self)
 
 
+def require_bars(bars: object) -> None:
+    """BacktestError for a frame or anything else that is not Bars."""
+    if not isinstance(bars, Bars):
+        raise BacktestError(
+            f"bars must be Bars, not {type(bars).__name__}; make them with load_bars(...) or Bars.from_frame(frame, symbol=...)"
+        )
+
+
 def evaluation_window(bars: Bars, start: int | None = None, stop: int | None = None) -> Window:
     """Bars [start, stop) as a window, all of them by default; BacktestError if there is none."""
+    require_bars(bars)
     first = 0 if start is None else int(start)
     last = len(bars) if stop is None else int(stop)
     if not 0 <= first < last <= len(bars):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Upper limits of a count since 1970 read as s, ms, us; above them ns. A count of seconds reaches 1e11 in the year 5138,
 # a count of milliseconds passed it in 1973: millisecond stamps before March 1973 must come as dates.
+_LEAST_EPOCH_SECONDS = 10**8  # below it stand 2015 and 20150101, which are meant as dates
 _UNIT_LIMITS = np.array([1e11, 1e14, 1e17])
 _FACTORS, _DIVISORS = np.array([1000, 1, 1, 1]), np.array([1, 1, 1_000, 1_000_000])
 
@@ -117,6 +118,8 @@ def _timestamp(moment: Stamp) -> pd.Timestamp:
     if isinstance(moment, bool | float):
         raise TypeError("neither a truth value nor a fraction is a moment")
     if isinstance(moment, int | np.integer):
+        if 0 < moment < _LEAST_EPOCH_SECONDS:
+            raise ValueError("a year or a day written as a number")
         return pd.Timestamp(int(epoch_to_ms([int(moment)])[0]), unit="ms")
     stamp = pd.Timestamp(moment)
     if pd.isna(stamp):

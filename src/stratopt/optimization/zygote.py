@@ -101,7 +101,10 @@ def main(options: dict[str, Any]) -> None:
     wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    control.send(b'{"type":"ready"}')
+    try:
+        control.send(b'{"type":"ready"}')
+    except BrokenPipeError:
+        return  # the server ended before it needed a worker
     while True:
         waiting: list[Any] = [control, wakeup_read]
         readable = select.select(waiting, [], [])[0]

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from stratopt.errors import ParameterSpaceError
 from stratopt.search.distribution import Distribution
-from stratopt.search.nodes import kind_of, read_parameter
+from stratopt.search.nodes import kind_of, read_parameter, write_parameter
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Choice, Fixed, FloatRange, IntRange, Parameter
 
@@ -32,6 +34,22 @@ def override_space(space: ParameterSpace, changes: Mapping[str, Any]) -> Paramet
         },
         [constraint.text for constraint in space.constraints],
     )
+
+
+def changes_as_document(changes: Mapping[str, Any] | ParameterSpace) -> dict[str, Any]:
+    """``changes`` as a client would send them: parameter objects, numpy values and ranges in their JSON form."""
+    given = changes.parameters if isinstance(changes, ParameterSpace) else changes
+    return {name: _written(change) for name, change in given.items()}
+
+
+def _written(change: Any) -> Any:
+    if isinstance(change, Parameter):
+        return write_parameter(change)
+    if isinstance(change, np.generic | np.ndarray):
+        return change.tolist()
+    if isinstance(change, list | range):
+        return [_written(option) for option in change]
+    return change
 
 
 def _changed(name: str, old: Parameter, change: Any) -> Parameter:

@@ -26,6 +26,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from stratopt.errors import ParameterSpaceError
 from stratopt.search.distribution import Distribution, parents_of
 from stratopt.search.latent import Latent
@@ -118,7 +120,11 @@ class FloatRange(Range):
 
     def check(self, value: Any, name: str) -> float:
         """``value`` as this parameter's type, or ParameterSpaceError."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float | np.integer | np.floating)
+            or not math.isfinite(value)
+        ):
             raise ParameterSpaceError(
                 f"{name} must be a finite number, not {value!r}", parameter=name, value=str(value)
             )
@@ -167,7 +173,7 @@ class IntRange(Range):
         """``value`` as this parameter's type, or ParameterSpaceError."""
         if (
             isinstance(value, bool)
-            or not isinstance(value, int | float)
+            or not isinstance(value, int | float | np.integer | np.floating)
             or not math.isfinite(value)
             or value != int(value)
         ):
