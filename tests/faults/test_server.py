@@ -338,7 +338,7 @@ def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path,
 
 
 def test_a_server_asked_to_stop_says_so_and_goes_on_later(server: Server, expected: dict[str, str]) -> None:
-    """SIGTERM with an open stream: a shutdown event, an end within seconds, and the work is done after the next start."""
+    """SIGTERM with an open stream and a waiting client: a shutdown event, a 202, an end within seconds, and the work is done later."""
     batch = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}], quick_config(60))
     kinds: list[str] = []
 
@@ -348,14 +348,25 @@ def test_a_server_asked_to_stop_says_so_and_goes_on_later(server: Server, expect
             for event in server.client(retries=0).events(f"/api/v1/optimize/batch/{batch.batch_id}/events")
         )
 
-    reader = threading.Thread(target=follow)
-    reader.start()
+    waited: list[httpx2.Response] = []
+
+    def wait() -> None:
+        body = {"strategies": [{"name": "Slow", "strategy_id": "waited_for"}], "common_config": quick_config(60)}
+        address = f"{server.address}/api/v1/optimize/batch"
+        waited.append(httpx2.post(address, json=body, headers={"Prefer": "wait=60"}, timeout=70))
+
+    threads = [threading.Thread(target=follow), threading.Thread(target=wait)]
+    for thread in threads:
+        thread.start()
     time.sleep(1.5)
     began = time.monotonic()
     assert server.stop() in {0, -signal.SIGTERM}
-    assert time.monotonic() - began < 10
-    reader.join()
+    assert time.monotonic() - began < 8
+    for thread in threads:
+        thread.join()
     assert kinds[-1] == "shutdown"
+    assert waited[0].status_code == 202
+    assert waited[0].headers["Location"]
     assert_no_orphans(server)
     server.start()
     server.client().batch(batch.batch_id).wait()

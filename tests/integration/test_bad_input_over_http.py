@@ -18,6 +18,10 @@ def changed(**common: Any) -> dict[str, Any]:
     return {**GOOD, "common_config": {**quick(), **common}}
 
 
+def nested(levels: int) -> Any:
+    return [nested(levels - 1)] if levels else []
+
+
 CASES = {
     "unknown strategy": ({**GOOD, "strategies": ["RSY"]}, "unknown_strategy", "/strategies/0", "RSI"),
     "empty list": ({**GOOD, "strategies": []}, "validation_failed", "/strategies", "at least 1"),
@@ -94,6 +98,54 @@ CASES = {
         "/common_config/optimization_config/max_evals",
         "limit",
     ),
+    "a truth value as a number": ({**GOOD, "parallel_jobs": True}, "validation_failed", "/parallel_jobs", "number"),
+    "text as a number": ({**GOOD, "seed": "7"}, "validation_failed", "/seed", "number"),
+    "a number as a truth value": (
+        changed(validation_config={"statistical_tests": 1}),
+        "validation_failed",
+        "/common_config/validation_config/statistical_tests",
+        "true or false",
+    ),
+    "number of 100 bits": ({**GOOD, "parallel_jobs": 10**30}, "validation_failed", "/parallel_jobs", "less than"),
+    "date without separators": (
+        changed(start_date="20150101"),
+        "validation_failed",
+        "/common_config/start_date",
+        "2015-01-01",
+    ),
+    "year as date": (changed(start_date=2015), "validation_failed", "/common_config/start_date", "2015-01-01"),
+    "date after the year 9999 in UTC": (
+        changed(end_date="9999-12-31T23:59:59-14:00"),
+        "validation_failed",
+        "/common_config/end_date",
+        "9999",
+    ),
+    "timeframe in other digits": (
+        changed(timeframe="\u0662h"),
+        "validation_failed",
+        "/common_config/timeframe",
+        "unknown timeframe",
+    ),
+    "number of 1300 bits in metadata": (
+        {**GOOD, "metadata": {"n": 10**400}},
+        "validation_failed",
+        "/metadata",
+        "whole numbers",
+    ),
+    "metadata of 40 levels": ({**GOOD, "metadata": {"n": nested(40)}}, "validation_failed", "/metadata", "nested"),
+    "first point of 100 bits": (
+        changed(optimization_config={"first_points": [{"period": 10**30}]}),
+        "validation_failed",
+        "/common_config/optimization_config/first_points/0",
+        "whole numbers",
+    ),
+    "webhook": ({**GOOD, "webhook": "https://example.com/"}, "webhook_url_forbidden", "/webhook", "no webhooks"),
+    "strategy_id that is a folder": (
+        {**GOOD, "strategies": [{"name": "RSI", "strategy_id": ".."}]},
+        "validation_failed",
+        "/strategies/0/strategy_id",
+        "pattern",
+    ),
 }
 
 
@@ -127,6 +179,10 @@ def test_all_problems_of_a_request_are_told_at_once(http: httpx2.Client) -> None
             422,
             "validation_failed",
         ),
+        (b'{"strategies": ["RSI"], "metadata": {"x": NaN}}', "application/json", 422, "validation_failed"),
+        (b'{"strategies": ["RSI"], "metadata": {"x": "\\ud800"}}', "application/json", 422, "validation_failed"),
+        (b"[" * 10_000 + b"]" * 10_000, "application/json", 400, "malformed_json"),
+        (b'{"strategies": ["RSI"]}', "text/json", 415, "unsupported_media_type"),
         (b"\xff\xfe\x00", "application/json", 400, "malformed_json"),
         (b"strategies=RSI", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
         (b"[]", "application/json", 422, "validation_failed"),
@@ -138,6 +194,13 @@ def test_a_body_that_is_no_request_is_a_problem(
 ) -> None:
     answer = http.post("/api/v1/optimize/batch", content=content, headers={"Content-Type": kind})
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+def test_the_answer_to_a_large_bad_request_is_small(http: httpx2.Client) -> None:
+    for body in ({**GOOD, "label": "x" * 1_000_000}, {**GOOD, **{f"unknown_{k}": 1 for k in range(50_000)}}):
+        answer = http.post("/api/v1/optimize/batch", json=body)
+        assert answer.status_code == 422
+        assert len(answer.content) < 50_000
 
 
 def test_a_declared_body_above_the_limit_is_refused_unread(http: httpx2.Client) -> None:
@@ -178,6 +241,8 @@ def test_an_endless_body_is_cut_at_the_limit(server: str) -> None:
         ("GET", "/api/v1/strategies/Nope", 404, "not_found"),
         ("GET", "/api/v1/optimize/batch?cursor=!!!", 400, "invalid_cursor"),
         ("GET", "/api/v1/optimize/batch?limit=-1", 422, "validation_failed"),
+        ("GET", "/api/v1/optimize/batch?created_after=9999-12-31T23:59:59-14:00", 422, "validation_failed"),
+        ("GET", "/api/v1/optimize/batch?created_after=2015", 422, "validation_failed"),
     ],
 )
 def test_wrong_addresses_are_problems_too(http: httpx2.Client, method: str, path: str, status: int, code: str) -> None:

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from stratopt._version import __version__
 from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HostMiddleware
+from stratopt.api.openapi import described
 from stratopt.api.problems import install_problem_handlers
 from stratopt.api.rate_limit import RateLimiter
 from stratopt.api.routers import catalogues, optimization, results, system
@@ -75,6 +76,7 @@ def make_app(
     for router in (optimization.router, results.router, catalogues.router, system.router):
         app.include_router(router)
     install_problem_handlers(app)
+    app.openapi = described(app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_body_bytes)
     app.add_middleware(HostMiddleware, allowed_hosts=limits.allowed_hosts)
     app.add_middleware(ExchangeMiddleware, metrics=metrics)

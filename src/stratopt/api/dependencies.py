@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -17,6 +18,9 @@ from stratopt.errors import StratoptError
 from stratopt.optimization.jobs import Batch, Job
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+WAIT = re.compile(r"\s*wait(?:\s*=\s*\"?([0-9]+)\"?)?\s*", re.IGNORECASE)
+QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
+LONGEST_WAIT_SECONDS = 60.0
 
 
 class JsonResponse(Response):
@@ -36,7 +40,15 @@ def _service(request: Request) -> OptimizationService:
 Service = Annotated[OptimizationService, Depends(_service)]
 
 
-def _idempotency_key(idempotency_key: Annotated[str | None, Header()] = None) -> str | None:
+def _idempotency_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="Repeating a submission with the same key answers with the first one's batch, for 24 hours.",
+            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+        ),
+    ] = None,
+) -> str | None:
     """The key without its quotes."""
     if idempotency_key is None:
         return None
@@ -72,8 +84,35 @@ def decode_cursor(cursor: str | None) -> tuple[float, str] | None:
 
 def wait_seconds(prefer: str | None) -> float:
     """Seconds of ``Prefer: wait=N``, at most 60; 0 without it."""
-    match = re.search(r"\bwait(?:=(\d{1,6}))?\b", prefer or "")
-    return 0.0 if not match else min(60.0, float(match[1] or 60))
+    for preference in re.split(r"[,;]", prefer or ""):
+        if match := WAIT.fullmatch(preference):
+            return min(LONGEST_WAIT_SECONDS, float(match[1] or LONGEST_WAIT_SECONDS))
+    return 0.0
+
+
+def is_known_version(if_none_match: str | None, etag: str) -> bool:
+    """Whether ``If-None-Match`` names ``etag``, compared weakly, or is ``*``."""
+    named = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return "*" in named or etag.removeprefix("W/") in named
+
+
+def preferred(accept: str, offered: Sequence[str]) -> str | None:
+    """The offered media type with the highest quality in ``Accept``; the earlier of equals, None if none is accepted."""
+    qualities = dict(map(_range_and_quality, accept.split(","))) if accept.strip() else {"*/*": 1.0}
+    found = {kind: _quality(kind, qualities) for kind in offered}
+    best = max(offered, key=lambda kind: found[kind])
+    return best if found[best] > 0 else None
+
+
+def _range_and_quality(text: str) -> tuple[str, float]:
+    media_range, *parameters = (part.strip().lower() for part in text.split(";"))
+    quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+    return media_range, float(quality) if QUALITY.fullmatch(quality) else 0.0
+
+
+def _quality(kind: str, qualities: Mapping[str, float]) -> float:
+    ranges = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    return next((qualities[r] for r in ranges if r in qualities), 0.0)
 
 
 def _readable_batch(batch_id: str, service: Service, caller: Reader) -> Batch:

@@ -59,6 +59,15 @@ class ExchangeMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, send_with_headers)
+            except (
+                Exception
+            ) as error:  # the edge of the process: whatever it was, the client gets an answer with its request id
+                if seen["status"]:
+                    raise
+                log.error("internal_error", exc_info=error)
+                detail = "an unexpected error happened; the log has it under this request_id"
+                answer = problem_response(Request(scope), "internal_error", detail)
+                await answer(scope, receive, send_with_headers)
             finally:
                 self._count(scope, seen, time.perf_counter() - began)
 
@@ -91,16 +100,32 @@ class HostMiddleware:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host = headers.get("host", "")
-            if "*" not in self._allowed and (urlsplit(f"//{host}").hostname or "") not in self._allowed:
+            if "*" not in self._allowed and _name(f"//{host}") not in self._allowed:
                 detail = f"this server does not answer for the host {host!r}; add it to STRATOPT_ALLOWED_HOSTS"
                 await problem_response(Request(scope), "host_not_allowed", detail)(scope, receive, send)
                 return
             origin = headers.get("origin")
-            if origin is not None and scope["method"] not in SAFE_METHODS and urlsplit(origin).netloc != host:
+            if origin is not None and scope["method"] not in SAFE_METHODS and _authority(origin) != host:
                 detail = f"a page of {origin} may not write here"
                 await problem_response(Request(scope), "origin_not_allowed", detail)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _name(address: str) -> str:
+    """The host name in an address, empty where there is none to be read."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _authority(origin: str) -> str | None:
+    """Name and port of an origin, None where it is not one."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 class BodyLimitMiddleware:

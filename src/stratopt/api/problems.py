@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,12 +15,11 @@ from starlette.responses import Response
 
 from stratopt.api.services.views import ITEM_TITLES
 from stratopt.errors import StratoptError
-from stratopt.wire.problems import field_problem
+from stratopt.wire.problems import field_problem, shortened
 
 PROBLEM_JSON = "application/problem+json"
 HTTP_UNAUTHORIZED = 401
 OVERLOAD_STATUSES = frozenset({429, 503, 507})
-log = logging.getLogger(__name__)
 
 STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not valid JSON"),
@@ -77,6 +76,8 @@ RETRY_AFTER_SECONDS: Mapping[str, int] = {
     "storage_full": 30,
     "storage_unavailable": 5,
 }
+MAX_TOLD = 100
+"""Problems of one request that are told; their number is in ``detail``."""
 JITTER_SECONDS = 3
 """Added at random to the wait after an overload, so that clients do not come back all at once."""
 
@@ -135,13 +136,13 @@ def install_problem_handlers(app: FastAPI) -> None:
             return problem_response(
                 request, "malformed_json", f"the body is not valid JSON at position {position}: {reason}"
             )
-        errors = [field_problem(e) for e in error.errors()]
+        errors = [field_problem(e) for e in error.errors()[:MAX_TOLD]]
         if not _has_json_body(request) and any(e["loc"][0] == "body" for e in error.errors()):
             return problem_response(request, "unsupported_media_type", "send the body as application/json")
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        return problem_response(
-            request, "validation_failed", f"{errors[0]['pointer']}: {errors[0]['detail']}{more}", errors=errors
-        )
+        count = len(error.errors())
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        where = shortened(errors[0]["pointer"]) or "the body"
+        return problem_response(request, "validation_failed", f"{where}: {errors[0]['detail']}{more}", errors=errors)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
@@ -149,16 +150,24 @@ def install_problem_handlers(app: FastAPI) -> None:
         detail = {
             "not_found": f"there is no {request.url.path}; see /docs for what there is",
             "method_not_allowed": f"{request.method} is not supported on {request.url.path}",
+            "malformed_json": "the body cannot be read as JSON in UTF-8, or it is nested too deeply or has a number of too many digits",
         }.get(code, str(error.detail))
-        return problem_response(request, code, detail, headers=error.headers)
+        headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else error.headers
+        return problem_response(request, code, detail, headers=headers)
 
-    @app.exception_handler(Exception)
-    async def _unknown(request: Request, error: Exception) -> Response:
-        log.error("internal_error", exc_info=error, extra={"request_id": getattr(request.state, "request_id", None)})
-        return problem_response(
-            request, "internal_error", "an unexpected error happened; the log has it under this request_id"
-        )
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: routes have one each, and the router names that of the first."""
+    path, known = request.url.path, request.app.openapi()["paths"]
+    methods = {
+        method.upper()
+        for template, operations in known.items()
+        if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)), path)
+        for method in operations
+    }
+    return ", ".join(sorted(methods or {"GET"}))
 
 
 def _has_json_body(request: Request) -> bool:
-    return "json" in request.headers.get("content-type", "")
+    kind, _, form = request.headers.get("content-type", "").partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and (form == "json" or form.endswith("+json"))

@@ -21,6 +21,7 @@ POLL_SECONDS = 0.02
 """How often a reader looks at the revision counter, which is a number in memory; the store is read only when it moved."""
 PING_SECONDS = 15.0
 NDJSON = "application/x-ndjson"
+UTC_WITH_Z = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 EVENT_STREAM = "text/event-stream"
 
 
@@ -67,13 +68,28 @@ async def batch_events(
         await asyncio.sleep(POLL_SECONDS)
 
 
+async def ended(
+    service: OptimizationService, batch: Batch, seconds: float, *, is_draining: Callable[[], bool]
+) -> Batch:
+    """The batch when it has ended, or as it is after ``seconds`` or at shutdown. Waiting holds no thread, so many may wait."""
+    until, seen_revision = time.monotonic() + seconds, -1
+    while not batch.state.is_terminal and time.monotonic() < until and not is_draining():
+        revision = service.manager.revision(batch.batch_id)
+        if revision != seen_revision:
+            seen_revision = revision
+            batch = await run_in_threadpool(service.batch, batch.batch_id)
+        else:
+            await asyncio.sleep(POLL_SECONDS)
+    return batch
+
+
 def ndjson(meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: str, complete: bool) -> Iterator[bytes]:
     """``meta``, one line a row, and an ``end`` line that tells a finished stream from a cut one."""
     yield orjson.dumps({"type": "meta", **meta}) + b"\n"
     count, block = 0, []
     for row in rows:
         count += 1
-        block.append(orjson.dumps({"type": kind, **row}, default=str))
+        block.append(orjson.dumps({"type": kind, **row}, default=str, option=UTC_WITH_Z))
         if len(block) == 500:
             yield b"\n".join(block) + b"\n"
             block = []

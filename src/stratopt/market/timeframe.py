@@ -24,7 +24,7 @@ class Timeframe:
         """Read ``text``; MarketDataError names the accepted spellings."""
         if isinstance(text, Timeframe):
             return text
-        match = re.fullmatch(r"(\d{1,4})([smhdwM])", text) if isinstance(text, str) else None
+        match = re.fullmatch(r"([0-9]{1,4})([smhdwM])", text) if isinstance(text, str) else None
         if not match or int(match[1]) < 1:
             raise MarketDataError(
                 f"unknown timeframe {text!r}; write a number and one of s m h d w M, for example 1m, 15m, 1h, 4h, 1d, 1w",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from stratopt.wire.base import Request, UtcDatetime
+from stratopt.wire.base import Document, Request, UtcDatetime
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Formula = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -54,7 +54,7 @@ class OptimizationConfig(Request):
     max_seconds: float | None = Field(
         None, gt=0, le=86_400, description="Limit of each search; what it cuts off depends on the speed of the machine."
     )
-    first_points: list[dict[str, Any]] | None = Field(
+    first_points: list[Document] | None = Field(
         None, max_length=100, description="Parameters that are evaluated first, for example the best of an earlier run."
     )
     cross_validation: bool | None = Field(
@@ -137,7 +137,7 @@ class StrategyConfig(Request):
     validation_config: ValidationConfig | None = None
     costs: CostsConfig | None = None
     execution: ExecutionConfig | None = None
-    parameter_space: dict[str, Any] | None = Field(
+    parameter_space: Document | None = Field(
         None, max_length=50, description="Replaces the search range of the named parameters; the others keep theirs."
     )
     strategy_name: Name | None = Field(None, description="Accepted and ignored where the strategy is named elsewhere.")
@@ -160,8 +160,8 @@ class StrategyEntry(Request):
     """One strategy of a batch. The same strategy twice needs two different ``strategy_id``."""
 
     name: Name
-    strategy_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = None
-    parameter_space: dict[str, Any] | None = None
+    strategy_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,63}$")] | None = None
+    parameter_space: Document | None = None
 
 
 def _entry(value: Any) -> Any:
@@ -171,7 +171,7 @@ def _entry(value: Any) -> Any:
 class BatchRequest(Request):
     """Many strategies in one request: the batch is the product strategies x symbols x timeframes."""
 
-    strategies: list[Annotated[StrategyEntry, BeforeValidator(_entry, json_schema_input_type=str | StrategyEntry)]] = (
+    strategies: list[Annotated[StrategyEntry, BeforeValidator(_entry, json_schema_input_type=Name | StrategyEntry)]] = (
         Field(
             min_length=1,
             max_length=MAX_STRATEGIES,
@@ -183,12 +183,15 @@ class BatchRequest(Request):
         None, description="By strategy_id or name. null, missing and {} mean the same; a null inside never overrides."
     )
     parallel_jobs: int | None = Field(
-        None, ge=1, description="Worker processes for this batch; more than the server has is reduced and reported."
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="Worker processes for this batch; more than the server has is reduced and reported.",
     )
     deadline_minutes: float | None = Field(None, gt=0, le=10_080, description="Limit of the whole batch. Default 240.")
     priority: int | None = Field(None, ge=-10, le=10)
     label: Annotated[str, StringConstraints(max_length=200)] | None = None
-    metadata: dict[str, Any] | None = Field(None, max_length=50)
+    metadata: Document | None = Field(None, max_length=50)
     webhook: str | None = Field(None, max_length=2000)
     seed: int | None = Field(None, ge=0, le=2**53 - 1, description="The same seed gives the same results. Default 0.")
 

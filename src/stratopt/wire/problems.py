@@ -9,6 +9,9 @@ from pydantic import Field
 
 from stratopt.wire.base import Answer
 
+MAX_ECHO = 200
+"""Characters of a refused value that are told back."""
+
 
 class FieldProblem(Answer):
     """One thing that is wrong with a request."""
@@ -34,6 +37,11 @@ class Problem(Answer):
     errors: list[FieldProblem] | None = None
 
 
+def shortened(text: str) -> str:
+    """``text``, cut to ``MAX_ECHO`` characters."""
+    return text if len(text) <= MAX_ECHO else f"{text[:MAX_ECHO]}..."
+
+
 def field_problem(error: Mapping[str, Any]) -> dict[str, Any]:
     """A pydantic error as one entry of ``errors``."""
     where = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
@@ -44,5 +52,5 @@ def field_problem(error: Mapping[str, Any]) -> dict[str, Any]:
     elif error["type"] in {"list_type", "dict_type", "model_type"} or "input" not in error:
         pass
     elif isinstance(error["input"], str | int | float | bool):
-        detail = f"{detail}, not {error['input']!r}"
+        detail = f"{detail}, not {shortened(repr(error['input']))}"
     return {"pointer": pointer, "detail": detail, "type": str(error["type"]), "suggestion": None}

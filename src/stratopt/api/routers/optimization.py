@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -18,11 +18,13 @@ from stratopt.api.dependencies import (
     WritableJob,
     decode_cursor,
     encode_cursor,
+    is_known_version,
     wait_seconds,
 )
 from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.services.views import result_view
+from stratopt.api.streaming import ended
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import Batch, BatchState
 from stratopt.wire.base import UtcDatetime
@@ -46,6 +48,7 @@ def _accepted(service: OptimizationService, batch: Batch, *, headers: dict[str, 
 @router.post("/batch", status_code=202, summary="Optimise many strategies")
 async def submit_batch(
     body: BatchRequest,
+    request: Request,
     service: Service,
     caller: Writer,
     key: Idempotency,
@@ -62,7 +65,7 @@ async def submit_batch(
     batch, replayed = await run_in_threadpool(service.submit_batch, body, owner=caller.owner, idempotency_key=key)
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
     if seconds := wait_seconds(prefer):
-        batch = await run_in_threadpool(service.manager.wait, batch.batch_id, seconds)
+        batch = await ended(service, batch, seconds, is_draining=lambda: request.app.state.draining)
         headers["Preference-Applied"] = f"wait={seconds:g}"
     return await run_in_threadpool(lambda: _accepted(service, batch, headers=headers))
 
@@ -99,7 +102,7 @@ def get_batch(
     """Counts, progress and links. The ETag changes whenever something happened."""
     etag = f'W/"{batch.row_version}"'
     headers = {"ETag": etag} | ({} if batch.state.is_terminal else {"Retry-After": "1"})
-    if if_none_match == etag:
+    if is_known_version(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return JsonResponse(service.view(batch), headers=headers)
 
@@ -126,12 +129,12 @@ def delete_batch(batch: WritableBatch, service: Service) -> Response:
 
 @router.post("/single", summary="Optimise one strategy")
 async def submit_single(
-    body: SingleRequest, service: Service, caller: Writer, key: Idempotency, prefer: Prefer = None
+    body: SingleRequest, request: Request, service: Service, caller: Writer, key: Idempotency, prefer: Prefer = None
 ) -> Response:
     """200 with the result when it is ready within 60 seconds (or `Prefer: wait=N`), else 202 with the job to follow."""
     batch, replayed = await run_in_threadpool(service.submit_single, body, owner=caller.owner, idempotency_key=key)
     seconds = wait_seconds(prefer) or SINGLE_WAIT_SECONDS
-    batch = await run_in_threadpool(service.manager.wait, batch.batch_id, seconds)
+    batch = await ended(service, batch, seconds, is_draining=lambda: request.app.state.draining)
     (job,) = await run_in_threadpool(service.manager.store.jobs, batch.batch_id)
     headers = {
         "Location": f"/api/v1/optimize/jobs/{job.job_id}",

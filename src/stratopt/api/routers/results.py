@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service
+from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service, is_known_version, preferred
 from stratopt.api.security import Reader
 from stratopt.api.services.error_report import error_report
 from stratopt.api.services.optimization_service import OptimizationService
@@ -23,6 +24,7 @@ from stratopt.reporting.result_visualizer import ResultVisualizer
 
 router = APIRouter(prefix="/api/v1/optimize/batch/{batch_id}", tags=["results"])
 LARGEST_PAGE = 1000
+EVENT_ID = re.compile(r"[0-9]{1,18}")
 REPORT_TYPES = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
@@ -39,19 +41,20 @@ def get_results(
     service: Service,
     status: JobState | None = None,
     limit: Annotated[int, Query(ge=1)] = 200,
-    cursor: Annotated[int, Query(ge=-1)] = -1,
+    cursor: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
     """Items in the order of submission, finished or not; `complete` says whether all have ended. NDJSON or CSV by `Accept`."""
     states = [status] if status else []
     ended = batch.state.is_terminal
-    if NDJSON in accept:
+    kind = preferred(accept, ("application/json", NDJSON, "text/csv"))
+    if kind == NDJSON:
         meta = {"batch_id": batch.batch_id, "status": batch.state.value}
         lines = ndjson(meta, service.results(batch, states=states), kind="result", complete=ended)
         return StreamingResponse(lines, media_type=NDJSON)
-    if "text/csv" in accept:
+    if kind == "text/csv":
         return Response(ResultVisualizer().csv(service.report(batch)), media_type=REPORT_TYPES["csv"])
-    if not any(kind in accept for kind in ("*/*", "application/json", "application/*")):
+    if kind is None:
         raise StratoptError(
             f"results are offered as application/json, {NDJSON} and text/csv, not {accept}", code="not_acceptable"
         )
@@ -113,7 +116,7 @@ async def get_events(
 
     `Last-Event-ID` resumes; 204 says that nothing is left.
     """
-    after = int(last_event_id) if last_event_id and last_event_id.isdigit() else 0
+    after = int(last_event_id or 0) if EVENT_ID.fullmatch(last_event_id or "") else 0
     store = service.manager.store
     if after and batch.state.is_terminal and not await run_in_threadpool(store.events, batch.batch_id, after_seq=after):
         return Response(status_code=204)
@@ -130,6 +133,7 @@ def get_report(
     format: Literal["json", "csv", "html", "md", "txt"] = "json",
     section: Literal["all", "executive_summary", "leaderboard", "detailed", "errors"] = "all",
     allow_partial: bool = False,
+    if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Ranking, verdicts, statistics, executive summary and errors, whole or by `section` (CSV is always whole).
 
@@ -141,12 +145,14 @@ def get_report(
             code="batch_not_finished",
             batch_id=batch.batch_id,
         )
-    visualizer, report = ResultVisualizer(), service.report(batch)
     shown = "inline" if format in {"html", "json", "txt"} else "attachment"
     headers = {
         "Content-Disposition": f'{shown}; filename="{batch.batch_id}.{format}"',
         "ETag": f'W/"{batch.row_version}-{format}-{section}"',
     }
+    if is_known_version(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    visualizer, report = ResultVisualizer(), service.report(batch)
     if format == "html":
         headers["Content-Security-Policy"] = REPORT_POLICY
         pages = visualizer.html_parts(report, section)

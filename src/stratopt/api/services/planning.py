@@ -95,7 +95,7 @@ class Problems:
         shared = next(iter(kinds)) if len(kinds) == 1 else None
         code = (
             shared
-            if shared in {"unknown_strategy", "unknown_symbol", "search_space_too_large"}
+            if shared in {"unknown_strategy", "unknown_symbol", "search_space_too_large", "webhook_url_forbidden"}
             else "validation_failed"
         )
         first = self.errors[0]["detail"]
@@ -117,6 +117,9 @@ class Planner:
         entries = _identified(request.strategies, problems)
         specific = dict(request.strategy_specific_configs or {})
         _check_keys(specific, entries, problems)
+        if request.webhook:
+            detail = "this server sends no webhooks; leave the field out and follow links.events or ask for the status"
+            problems.add("/webhook", detail, "webhook_url_forbidden")
         seed = request.seed if request.seed is not None else request.common_config.seed or 0
         specs: list[JobSpec] = []
         for index, (strategy_id, entry) in enumerate(entries):

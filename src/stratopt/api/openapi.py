@@ -1,0 +1,154 @@
+"""What the generated OpenAPI document cannot know: answers that handlers build themselves, problems, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
+from stratopt.api.security import OPEN_PATHS
+from stratopt.api.streaming import EVENT_STREAM, NDJSON
+
+JSON = "application/json"
+BATCH = "/api/v1/optimize/batch"
+ONE_BATCH = f"{BATCH}/{{batch_id}}"
+ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    ("post", BATCH): {
+        "200": ("Ended within `Prefer: wait`, or the plan of `validate_only`.", (JSON,)),
+        "202": ("Stored; follow `Location`.", (JSON,)),
+    },
+    ("get", ONE_BATCH): {"200": ("The status.", (JSON,)), "304": ("Not changed.", ())},
+    ("post", f"{ONE_BATCH}/cancel"): {"200": ("It had ended.", (JSON,)), "202": ("It is being cancelled.", (JSON,))},
+    ("get", f"{ONE_BATCH}/results"): {"200": ("The items, as `Accept` asks.", (JSON, NDJSON, "text/csv"))},
+    ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {"200": ("The rows.", (NDJSON,))},
+    ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM,)), "204": ("Nothing is left.", ())},
+    ("get", f"{ONE_BATCH}/report"): {
+        "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain")),
+        "304": ("Not changed.", ()),
+    },
+    ("post", "/api/v1/optimize/single"): {
+        "200": ("The result.", (JSON,)),
+        "202": ("It takes longer; follow `Location`.", (JSON,)),
+    },
+    ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): {
+        "200": ("It had ended.", (JSON,)),
+        "202": ("It is being cancelled.", (JSON,)),
+    },
+    ("get", "/metrics"): {"200": ("The metrics.", ("text/plain",))},
+}
+CONFLICTS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("post", BATCH): ("conflict",),
+    ("post", "/api/v1/optimize/single"): ("conflict",),
+    ("delete", ONE_BATCH): ("batch_running",),
+    ("post", f"{ONE_BATCH}/retry"): ("batch_running", "nothing_to_retry"),
+    ("get", f"{ONE_BATCH}/report"): ("batch_not_finished",),
+    ("get", f"{ONE_BATCH}/results/{{strategy_id}}"): ("ambiguous_strategy_id",),
+    ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): ("ambiguous_strategy_id", "batch_not_finished"),
+    ("get", "/api/v1/optimize/jobs/{job_id}/result"): ("batch_not_finished",),
+    ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): ("conflict",),
+}
+SUBMISSIONS = {("post", BATCH), ("post", "/api/v1/optimize/single")}
+SUBMISSION_CODES = (
+    *("malformed_json", "invalid_idempotency_key", "payload_too_large", "unsupported_media_type", "validation_failed"),
+    *("unknown_strategy", "unknown_symbol", "search_space_too_large", "webhook_url_forbidden"),
+    *("idempotency_key_reused", "too_many_active_batches", "queue_full", "storage_full"),
+)
+PERIOD = {"start_date": "2015-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}
+REQUESTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
+    ("post", BATCH): {
+        "three strategies": {
+            "strategies": ["MovingAverageCrossover", "RSI", "MACD"],
+            "common_config": {
+                "asset": "BTC",
+                "timeframe": "1d",
+                **PERIOD,
+                "optimization_config": {"max_evals": 20, "algorithm": "tpe", "objective": "sharpe_ratio"},
+            },
+            "strategy_specific_configs": None,
+            "parallel_jobs": 2,
+        },
+        "one strategy twice, two symbols": {
+            "strategies": [
+                {"name": "RSI", "strategy_id": "fast", "parameter_space": {"period": {"low": 2, "high": 10}}},
+                {"name": "RSI", "strategy_id": "slow", "parameter_space": {"period": {"low": 11, "high": 40}}},
+            ],
+            "common_config": {"symbols": ["BTC", "AAPL"], "optimization_config": {"max_evals": 20}},
+            "strategy_specific_configs": {"slow": {"costs": {"fee_bps": 5}}},
+            "label": "fast or slow",
+        },
+    },
+    ("post", "/api/v1/optimize/single"): {
+        "RSI": {"strategy_name": "RSI", "asset": "BTC", **PERIOD, "optimization_config": {"max_evals": 20}}
+    },
+}
+"""Bodies that the server accepts; a test sends each."""
+
+
+def described(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """The function that makes the document of ``app``, once."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            for path, operations in made["paths"].items():
+                for method, operation in operations.items():
+                    _describe(method, path, operation)
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    return document
+
+
+def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
+    where, answers = (method, path), operation["responses"]
+    for name in ("422", "default"):
+        answers.pop(name, None)
+    if where in ANSWERS:
+        for status in [name for name in answers if name.startswith("2")]:
+            del answers[status]
+        for status, (description, kinds) in ANSWERS[where].items():
+            answers[status] = {"description": description} | (
+                {"content": {kind: {"schema": {}} for kind in kinds}} if kinds else {}
+            )
+    for code in _codes(method, path, operation):
+        status, title = STATUS_OF_CODE[code]
+        answer = answers.setdefault(str(status), _problem("A problem document (RFC 9457)."))
+        example = {"type": f"/errors/{code}", "title": title, "status": status, "code": code, "detail": f"{title}."}
+        answer["content"][PROBLEM_JSON].setdefault("examples", {})[code] = {"value": example}
+    answers["default"] = _problem("Any other problem.")
+    if where in REQUESTS:
+        body = operation["requestBody"]["content"][JSON]
+        body["examples"] = {name: {"value": value} for name, value in REQUESTS[where].items()}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
+    """Codes of the problems that an operation may answer."""
+    codes = ["host_not_allowed", "internal_error"]
+    if path not in OPEN_PATHS:
+        codes += ["missing_api_key", "invalid_api_key", "insufficient_scope", "rate_limited", "storage_unavailable"]
+    if path == "/readyz":
+        codes += ["draining", "storage_unavailable"]
+    if method != "get":
+        codes += ["origin_not_allowed", "payload_too_large"]
+    if "{" in path:
+        codes += ["not_found"]
+    if operation.get("parameters"):
+        codes += ["validation_failed"]
+    if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ())):
+        codes += ["invalid_cursor"]
+    if path.endswith("/results"):
+        codes += ["not_acceptable"]
+    if path.endswith("/events"):
+        codes += ["too_many_streams"]
+    if (method, path) in SUBMISSIONS:
+        codes += SUBMISSION_CODES
+    elif path.endswith("/retry"):
+        codes += ["too_many_active_batches", "queue_full", "storage_full"]
+    return list(dict.fromkeys([*codes, *CONFLICTS.get((method, path), ())]))
