@@ -179,3 +179,24 @@ def test_doctor_measures_what_two_workers_give(home: Path) -> None:
     assert set(checks) == {"stratopt", "data directory", "market data", "strategies", "workers"}
     assert checks["workers"]["speedup"] > 0
     assert "times as fast" in checks["workers"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "arguments", "words"),
+    [
+        ("STRATOPT_WORKERS", "0", ["serve", "--port", "1"], "STRATOPT_WORKERS='0'"),
+        ("STRATOPT_DATA_DIR", "/proc/nowhere", ["serve", "--port", "1"], "/proc/nowhere"),
+        ("STRATOPT_SERVER", "nowhere", ["batch", "list"], "'nowhere' is not an address"),
+        ("STRATOPT_SERVER", "http://127.0.0.1:9", ["batch", "results", ""], "batch_id is empty"),
+    ],
+)
+def test_a_wrong_environment_gets_a_sentence_and_no_trace(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, arguments: list[str], words: str
+) -> None:
+    monkeypatch.setenv("STRATOPT_DATA_DIR", str(home))
+    monkeypatch.setenv(variable, value)
+    command = [sys.executable, "-m", "stratopt.cli.main", *arguments]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert answer.returncode == 3
+    assert words in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -72,6 +72,8 @@ def _is_number(value: Any) -> bool:
 
 def report_error(error: Exception) -> int:
     """Say what happened on stderr; the answer is the exit code."""
+    from pydantic import ValidationError
+
     from stratopt.client.errors import (
         ApiError,
         ConnectionFailedError,
@@ -79,6 +81,7 @@ def report_error(error: Exception) -> int:
         NotFoundError,
         RateLimitedError,
         ServerUnavailableError,
+        StratoptClientError,
     )
     from stratopt.errors import StratoptError
 
@@ -90,14 +93,26 @@ def report_error(error: Exception) -> int:
         (ConnectionFailedError, EXIT_UNREACHABLE),
         (TimeoutError, EXIT_UNREACHABLE),
         (ApiError, EXIT_INVALID),
+        (StratoptClientError, EXIT_INVALID),
         (StratoptError, EXIT_INVALID),
+        (ValidationError, EXIT_INVALID),
+        (OSError, EXIT_INVALID),
     )
     code = next((code for kind, code in kinds if isinstance(error, kind)), EXIT_UNEXPECTED)
     if code == EXIT_UNEXPECTED:
         stderr.print_exception(show_locals=False)
         return code
-    stderr.print(Text("error: ", style="bold red") + Text(str(error)))
+    said = _wrong_settings(error.errors()) if isinstance(error, ValidationError) else str(error)
+    stderr.print(Text("error: ", style="bold red") + Text(said))
     problems = error.errors if isinstance(error, ApiError) else getattr(error, "context", {}).get("errors", [])
     for problem in problems[:20] if len(problems) > 1 else []:
         stderr.print(Text(f"  {problem['pointer']}: {problem['detail']}"))
     return code
+
+
+def _wrong_settings(problems: Sequence[Mapping[str, Any]]) -> str:
+    """Environment variables that cannot be used, one sentence each."""
+    return "; ".join(
+        f"STRATOPT_{'_'.join(map(str, problem['loc'])).upper()}={problem['input']!r}: {problem['msg']}"
+        for problem in problems
+    )

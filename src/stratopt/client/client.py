@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx2
 
-from stratopt.client.errors import ApiError, ConnectionFailedError, NotFoundError, error_of
+from stratopt.client.errors import ApiError, ConnectionFailedError, NotFoundError, StratoptClientError, error_of
 
 RETRIED_STATUSES = {408, 429, 500, 502, 503, 504}
 LONGEST_PAUSE_SECONDS = 60.0
@@ -94,7 +95,9 @@ class Client:
 
     def batch(self, batch_id: str) -> BatchHandle:
         """A batch that was submitted before."""
-        return BatchHandle(self, self.request("GET", f"/api/v1/optimize/batch/{batch_id}").json())
+        if not batch_id:
+            raise StratoptClientError("batch_id is empty; `client.batches()` and `stratopt batch list` show the ids")
+        return BatchHandle(self, self.request("GET", f"/api/v1/optimize/batch/{quote(batch_id, safe='')}").json())
 
     def batches(self, *, max_items: int = 50, **filters: Any) -> Iterator[dict[str, Any]]:
         """Batches, newest first, at most ``max_items``; filters are ``status``, ``label`` and ``created_after``."""
@@ -129,6 +132,10 @@ class Client:
         while True:
             try:
                 answer = self._http.request(method, path, **options)
+            except httpx2.UnsupportedProtocol as error:
+                raise StratoptClientError(
+                    f"{self._base_url!r} is not an address; write it as http://127.0.0.1:8000"
+                ) from error
             except httpx2.TransportError as error:
                 if attempt >= self._retries:
                     raise ConnectionFailedError(
