@@ -42,10 +42,14 @@ class Goal:
         self._min_trades = min_trades
 
     def outcome(self, score: Score) -> Outcome:
-        """The outcome of a backtest: infeasible, with the reason, if it did not trade enough, broke a condition or has no number."""
+        """The outcome of a backtest: infeasible, with the reason, if it did not trade enough, lost everything, broke a condition or
+        has no number. An account below zero still has ratios, and a flattering one must not win.
+        """
         trades = score["trade_count"] + score["open_trade_count"]
         if trades < self._min_trades:
             return Outcome(score=None, reason="no_trades" if trades == 0 else "too_few_trades", facts=score)
+        if score["total_return"] <= -1.0:
+            return Outcome(score=None, reason="bankrupt", facts=score)
         if self._conditions and not self._meets_conditions(score):
             return Outcome(score=None, reason="constraint_violated", facts=score)
         values = [_value(score, measure) for measure in self._measures]

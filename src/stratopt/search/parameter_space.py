@@ -225,7 +225,7 @@ def _check_relation(name: str, parameter: Parameter, known: Mapping[str, Any]) -
     value = known[name]
     if floor and not value > known[floor]:
         raise ParameterSpaceError(
-            f"{name} = {value:g} must be greater than {floor} = {known[floor]:g}",
+            f"{name} = {value:g} must be greater than {floor} = {known[floor]:g}; give {floor} too, below {value:g}",
             parameter=name,
             value=value,
             limit=known[floor],

@@ -48,6 +48,13 @@ def test_conditions_on_metrics_make_points_infeasible():
     assert goal.outcome(worse).reason == "constraint_violated"
 
 
+def test_an_account_that_lost_everything_has_no_score():
+    """A short that lost 105 % can have a positive Sharpe ratio; it is infeasible all the same."""
+    outcome = Goal(["sharpe_ratio"]).outcome(score(sharpe_ratio=0.63, total_return=-1.05, trade_count=9))
+    assert outcome.score is None
+    assert outcome.reason == "bankrupt"
+
+
 def test_too_few_trades_come_first():
     """min_trades counts open ones too; none at all has its own reason."""
     goal = Goal(["sharpe_ratio"], min_trades=5)
