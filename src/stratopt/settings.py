@@ -50,7 +50,6 @@ class Settings(BaseSettings):
         description="host names that requests may be addressed to, separated by commas",
     )
     retention_days: float = Field(default=30.0, gt=0, description="how long finished batches are kept")
-    webhooks_enabled: bool = Field(default=False, description="whether webhooks can be registered")
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
     )

@@ -200,3 +200,37 @@ def test_a_wrong_environment_gets_a_sentence_and_no_trace(
     assert answer.returncode == 3
     assert words in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+COMMANDS = [
+    "demo",
+    "optimize",
+    "backtest",
+    "serve",
+    "strategies",
+    "doctor",
+    "batch submit",
+    "batch watch",
+    "batch results",
+    "batch report",
+    "batch cancel",
+    "batch list",
+    "data import",
+    "data list",
+    "data show",
+    "data validate",
+    "keys create",
+    "keys list",
+    "keys revoke",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example_in_its_help(command: str) -> None:
+    from typer.testing import CliRunner
+
+    from stratopt.cli.main import app
+
+    shown = CliRunner().invoke(app, [*command.split(), "--help"]).output
+    assert "Example" in shown
+    assert f"stratopt {command}" in " ".join(shown.split())

@@ -74,7 +74,7 @@ def watch(
     as_json: AsJson = False,
     fail_on: FailOn = "any",
 ) -> None:
-    """Follow a batch to its end and print the ranking."""
+    """Follow a batch to its end and print the ranking. Example: stratopt batch watch bat_0123."""
     with connect(server, api_key_file) as client:
         _follow(client.batch(batch_id), as_json, fail_on)
 
@@ -98,7 +98,7 @@ def _follow(batch: Any, as_json: bool, fail_on: str) -> None:
 def results(
     batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None, as_json: AsJson = False
 ) -> None:
-    """Print the ranking so far, or every result as JSON."""
+    """Print the ranking so far, or every result as JSON. Example: stratopt batch results bat_0123 --json."""
     from stratopt.cli.watching import show_ranking
 
     with connect(server, api_key_file) as client:
@@ -118,7 +118,7 @@ def report(
     server: Server = DEFAULT_SERVER,
     api_key_file: ApiKey = None,
 ) -> None:
-    """Read the report of a batch."""
+    """Read the report of a batch. Example: stratopt batch report bat_0123 -f html -o report.html."""
     with connect(server, api_key_file) as client:
         text = client.batch(batch_id).report(format, output, allow_partial=allow_partial)
     if output:
@@ -129,7 +129,7 @@ def report(
 
 @app.command()
 def cancel(batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None) -> None:
-    """End a batch; finished results stay."""
+    """End a batch; finished results stay. Example: stratopt batch cancel bat_0123."""
     with connect(server, api_key_file) as client:
         stdout.print(client.batch(batch_id).cancel().status["status"])
 
@@ -142,7 +142,7 @@ def list_batches(
     limit: Annotated[int, typer.Option(min=1)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List batches, newest first."""
+    """List batches, newest first. Example: stratopt batch list --status completed."""
     with connect(server, api_key_file) as client:
         rows = list(client.batches(max_items=limit, status=status))
     if as_json:

@@ -19,7 +19,7 @@ Format = Annotated[
 
 @app.command("list")
 def list_series(as_json: AsJson = False) -> None:
-    """List every stored series."""
+    """List every stored series. Example: stratopt data list --json."""
     from stratopt.cli.local import local_catalogue
 
     series = [s.to_dict() for s in local_catalogue().series()]
@@ -45,7 +45,7 @@ def show(
     timeframe: Annotated[str, typer.Argument(help="For example 1d.")] = "1d",
     as_json: AsJson = False,
 ) -> None:
-    """Show one series: its range, its hash and its last bars."""
+    """Show one series: its range, its hash and its last bars. Example: stratopt data show EURUSD 1h."""
     from stratopt.cli.local import local_catalogue
 
     bars = local_catalogue().bars(symbol, timeframe)
@@ -81,7 +81,10 @@ def validate(
     format: Format = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Check a file or a stored series: order, duplicates, gaps, bounds, flat runs, jumps, suspected splits."""
+    """Check a file or a stored series: order, duplicates, gaps, bounds, flat runs, jumps, suspected splits.
+
+    Example: stratopt data validate prices.csv
+    """
     from stratopt.cli.local import local_catalogue
     from stratopt.market.sources.csv_parquet import read_file
     from stratopt.market.validation import validate as check
@@ -116,7 +119,10 @@ def import_series(
         list[str] | None, typer.Option("--repair", help="sort, drop_duplicates, ...; may be repeated.")
     ] = None,
 ) -> None:
-    """Import a price file into the data directory. Files with errors are refused unless a repair is chosen."""
+    """Import a price file into the data directory. Files with errors are refused unless a repair is chosen.
+
+    Example: stratopt data import prices.csv --symbol ACME --repair sort
+    """
     from stratopt.cli.local import local_catalogue
     from stratopt.market.sources.csv_parquet import import_file
 

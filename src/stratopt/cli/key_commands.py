@@ -23,7 +23,7 @@ def create(
     ] = DEFAULT_SCOPES,
     days: Annotated[float | None, typer.Option(min=0.0, help="Valid for so many days.")] = None,
 ) -> None:
-    """Make a key and print it once; only its hash is kept."""
+    """Make a key and print it once; only its hash is kept. Example: stratopt keys create alice --days 90."""
     from stratopt.bootstrap import open_key_store
     from stratopt.optimization.api_keys import ApiKey, Scope, hash_of, new_key
     from stratopt.settings import Settings
@@ -42,7 +42,7 @@ def create(
 
 @app.command("list")
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False) -> None:
-    """List the keys, without the keys themselves."""
+    """List the keys, without the keys themselves. Example: stratopt keys list."""
     from stratopt.bootstrap import open_key_store
     from stratopt.settings import Settings
 
@@ -69,7 +69,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdo
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="key_...")]) -> None:
-    """Make a key useless, at once."""
+    """Make a key useless, at once. Example: stratopt keys revoke key_0123."""
     from stratopt.bootstrap import open_key_store
     from stratopt.settings import Settings
 

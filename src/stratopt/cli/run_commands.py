@@ -58,6 +58,8 @@ def demo(
     """Start a real server, optimise a batch over HTTP on bundled market data, show and write the report.
 
     Everything runs on this machine: no account, no key, no download. One strategy is broken on purpose.
+
+    Example: stratopt demo --output my-report --max-evals 100
     """
     from stratopt.cli.demo import run_demo
 

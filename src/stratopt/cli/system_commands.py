@@ -14,7 +14,7 @@ def strategies(
     name: Annotated[str | None, typer.Argument(help="Show one strategy in full.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
-    """List the strategies, or show one with its parameters."""
+    """List the strategies, or show one with its parameters. Example: stratopt strategies RSI."""
     from stratopt.cli.local import local_strategies
     from stratopt.strategies.description import describe
 
@@ -63,14 +63,20 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
 ) -> None:
-    """Run the HTTP service. Its state is in STRATOPT_DATA_DIR; docs are at /docs."""
+    """Run the HTTP service. Its state is in STRATOPT_DATA_DIR; docs are at /docs.
+
+    Example: STRATOPT_DATA_DIR=/var/lib/stratopt stratopt serve --port 8000
+    """
     from stratopt.cli.server_process import serve as run
 
     run(host, port)
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False) -> None:
-    """Check this installation: versions, data, disk, worker processes and how much faster two of them are."""
+    """Check this installation: versions, data, disk, worker processes and how much faster two of them are.
+
+    Example: stratopt doctor --json
+    """
     from stratopt.cli.doctor import examine
 
     checks = examine()
