@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+comma := ,
 SECONDS ?= 300
 SEED ?= 0
 
@@ -56,7 +57,7 @@ bench-search: $(VENV)/.dev  ## Measure the search engines: cost of a suggestion,
 	@$(BIN)/python benchmarks/search_speed.py
 
 $(VENV)/.bench: pyproject.toml requirements.lock $(VENV)/.dev
-	$(call install,.[dev,bench])
+	$(call install,.[dev$(comma)bench])
 	@touch $@
 
 bench: $(VENV)/.bench  ## Measure speed beside every peer in one run: benchmarks/results/speed.json and speed.md
@@ -66,7 +67,7 @@ bench-compare: $(VENV)/.dev  ## Fail when a ratio to a peer is more than 15 % wo
 	@$(BIN)/python benchmarks/compare.py
 
 $(VENV)/.docs: pyproject.toml requirements.lock $(VENV)/.dev
-	$(call install,.[dev,docs])
+	$(call install,.[dev$(comma)docs])
 	@touch $@
 
 docs: $(VENV)/.docs  ## Build the documentation into docs/_build/html
