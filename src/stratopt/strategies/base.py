@@ -180,6 +180,8 @@ class Strategy:
         """
         try:
             fill_targets(self.kernel, bars.matrix, vectors, targets)
+        except MemoryError:  # told as what it is, not as a fault of the strategy
+            raise
         except Exception as error:
             raise self._raised(error, example) from error
         if targets.size and (targets.min() < -1 or targets.max() > 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stratopt.optimization.jobs import Batch, Job, JobState
+from stratopt.optimization.jobs import Batch, Job
 from stratopt.wire.base import rfc3339
 
 
@@ -117,8 +117,3 @@ ITEM_TITLES: Mapping[str, str] = {
     "not_serializable": "The result cannot be written as JSON",
     "internal_error": "Something broke on our side",
 }
-
-
-def is_open(job: Job) -> bool:
-    """Whether the job still can change."""
-    return job.state in (JobState.QUEUED, JobState.RUNNING)
