@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
 from stratopt.api.security import OPEN_PATHS
 from stratopt.api.streaming import EVENT_STREAM, NDJSON
+from stratopt.reporting.schema import report_schema
 
 JSON = "application/json"
 BATCH = "/api/v1/optimize/batch"
@@ -39,9 +43,8 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     },
     ("get", "/metrics"): {"200": ("The metrics.", ("text/plain",))},
 }
-CONFLICTS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("post", BATCH): ("conflict",),
-    ("post", "/api/v1/optimize/single"): ("conflict",),
+MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("post", BATCH): ("webhook_url_forbidden",),
     ("delete", ONE_BATCH): ("batch_running",),
     ("post", f"{ONE_BATCH}/retry"): ("batch_running", "nothing_to_retry"),
     ("get", f"{ONE_BATCH}/report"): ("batch_not_finished",),
@@ -53,7 +56,7 @@ CONFLICTS: Mapping[tuple[str, str], tuple[str, ...]] = {
 SUBMISSIONS = {("post", BATCH), ("post", "/api/v1/optimize/single")}
 SUBMISSION_CODES = (
     *("malformed_json", "invalid_idempotency_key", "payload_too_large", "unsupported_media_type", "validation_failed"),
-    *("unknown_strategy", "unknown_symbol", "search_space_too_large", "webhook_url_forbidden"),
+    *("unknown_strategy", "unknown_symbol", "search_space_too_large"),
     *("idempotency_key_reused", "too_many_active_batches", "queue_full", "storage_full"),
 )
 PERIOD = {"start_date": "2015-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}
@@ -107,12 +110,12 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
     for name in ("422", "default"):
         answers.pop(name, None)
     if where in ANSWERS:
-        for status in [name for name in answers if name.startswith("2")]:
-            del answers[status]
-        for status, (description, kinds) in ANSWERS[where].items():
-            answers[status] = {"description": description} | (
-                {"content": {kind: {"schema": {}} for kind in kinds}} if kinds else {}
-            )
+        _replace_successes(answers, ANSWERS[where])
+    if path.endswith("/report"):
+        answers["200"]["content"][JSON]["schema"] = _report()
+    for status, kinds in recorded_answers().get(f"{method} {path}", {}).items():
+        for kind, value in kinds.items():
+            answers[status]["content"][kind]["examples"] = {"recorded": {"value": value}}
     for code in _codes(method, path, operation):
         status, title = STATUS_OF_CODE[code]
         answer = answers.setdefault(str(status), _problem("A problem document (RFC 9457)."))
@@ -122,6 +125,30 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
     if where in REQUESTS:
         body = operation["requestBody"]["content"][JSON]
         body["examples"] = {name: {"value": value} for name, value in REQUESTS[where].items()}
+
+
+def _replace_successes(answers: dict[str, Any], told: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
+    """The statuses and media types of ``told``; JSON keeps the schema that the route declares, other types are text."""
+    was = {status: answers.pop(status) for status in list(answers) if status.startswith("2")}
+    for status, (description, kinds) in told.items():
+        declared = was.get(status, {}).get("content", {}).get(JSON, {}).get("schema", {})
+        content = {kind: {"schema": declared if kind == JSON else {"type": "string"}} for kind in kinds}
+        answers[status] = {"description": description} | ({"content": content} if kinds else {})
+
+
+def _report() -> dict[str, Any]:
+    """The report's schema; a section is a part of it, so that nothing is required."""
+    schema = report_schema()
+    return {"type": "object", "title": schema["title"], "properties": schema["properties"]}
+
+
+@cache
+def recorded_answers() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """Answers of a real server by operation, status and media type (`tools/write_examples.py` records them), long lists cut short."""
+    found: Mapping[str, Mapping[str, Mapping[str, Any]]] = json.loads(
+        files("stratopt.api").joinpath("static", "examples.json").read_text(encoding="utf-8")
+    )
+    return found
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -139,9 +166,9 @@ def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
         codes += ["origin_not_allowed", "payload_too_large"]
     if "{" in path:
         codes += ["not_found"]
-    if operation.get("parameters"):
+    if any(_may_be_wrong(parameter) for parameter in operation.get("parameters", ())):
         codes += ["validation_failed"]
-    if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ())):
+    if (method, path) == ("get", BATCH):
         codes += ["invalid_cursor"]
     if path.endswith("/results"):
         codes += ["not_acceptable"]
@@ -151,4 +178,13 @@ def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
         codes += SUBMISSION_CODES
     elif path.endswith("/retry"):
         codes += ["too_many_active_batches", "queue_full", "storage_full"]
-    return list(dict.fromkeys([*codes, *CONFLICTS.get((method, path), ())]))
+    return list(dict.fromkeys([*codes, *MORE_CODES.get((method, path), ())]))
+
+
+def _may_be_wrong(parameter: Mapping[str, Any]) -> bool:
+    """Whether a value of a path or query parameter can be refused before anything is looked up."""
+    schema = {key: value for key, value in parameter["schema"].items() if key not in {"title", "default"}}
+    return parameter["in"] != "header" and schema not in (
+        {"type": "string"},
+        {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    )

@@ -27,6 +27,7 @@ from stratopt.api.services.views import result_view
 from stratopt.api.streaming import ended
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import Batch, BatchState
+from stratopt.wire.answers import BatchPage, BatchPlan, BatchStatus, JobResult, JobStatus, SingleResult
 from stratopt.wire.base import UtcDatetime
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
@@ -45,7 +46,13 @@ def _accepted(service: OptimizationService, batch: Batch, *, headers: dict[str, 
     return JsonResponse(view, status_code=200 if waited_for else 202, headers=merged)
 
 
-@router.post("/batch", status_code=202, summary="Optimise many strategies")
+@router.post(
+    "/batch",
+    status_code=202,
+    summary="Optimise many strategies",
+    response_model=BatchStatus,
+    responses={200: {"model": BatchStatus | BatchPlan}},
+)
 async def submit_batch(
     body: BatchRequest,
     request: Request,
@@ -70,7 +77,7 @@ async def submit_batch(
     return await run_in_threadpool(lambda: _accepted(service, batch, headers=headers))
 
 
-@router.get("/batch", summary="List batches")
+@router.get("/batch", summary="List batches", response_model=BatchPage)
 def list_batches(
     service: Service,
     caller: Reader,
@@ -95,7 +102,7 @@ def list_batches(
     return JsonResponse({"data": [service.view(b) for b in page], "has_more": more, "next_cursor": following})
 
 
-@router.get("/batch/{batch_id}", summary="Status of a batch")
+@router.get("/batch/{batch_id}", summary="Status of a batch", response_model=BatchStatus)
 def get_batch(
     batch: ReadableBatch, service: Service, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
@@ -107,14 +114,20 @@ def get_batch(
     return JsonResponse(service.view(batch), headers=headers)
 
 
-@router.post("/batch/{batch_id}/cancel", status_code=202, summary="Cancel a batch")
+@router.post(
+    "/batch/{batch_id}/cancel",
+    status_code=202,
+    summary="Cancel a batch",
+    response_model=BatchStatus,
+    responses={200: {"model": BatchStatus}},
+)
 def cancel_batch(batch: WritableBatch, service: Service) -> Response:
     """Queued jobs end, running ones are killed, finished results stay. 200 if the batch had ended already."""
     batch = service.manager.cancel(batch.batch_id)
     return JsonResponse(service.view(batch), status_code=200 if batch.state.is_terminal else 202)
 
 
-@router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed")
+@router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed", response_model=BatchStatus)
 def retry_batch(batch: WritableBatch, service: Service, caller: Writer) -> Response:
     """A new batch of the jobs that did not succeed."""
     return _accepted(service, service.retry(batch, owner=caller.owner))
@@ -127,7 +140,12 @@ def delete_batch(batch: WritableBatch, service: Service) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/single", summary="Optimise one strategy")
+@router.post(
+    "/single",
+    summary="Optimise one strategy",
+    response_model=SingleResult,
+    responses={202: {"model": SingleResult}},
+)
 async def submit_single(
     body: SingleRequest, request: Request, service: Service, caller: Writer, key: Idempotency, prefer: Prefer = None
 ) -> Response:
@@ -144,7 +162,7 @@ async def submit_single(
     return JsonResponse(view, status_code=200 if job.state.is_terminal else 202, headers=headers)
 
 
-@router.get("/jobs/{job_id}", summary="Status of one job")
+@router.get("/jobs/{job_id}", summary="Status of one job", response_model=JobStatus)
 def get_job(job: ReadableJob) -> Response:
     """Without its result."""
     view = result_view(job)
@@ -152,7 +170,7 @@ def get_job(job: ReadableJob) -> Response:
     return JsonResponse(view)
 
 
-@router.get("/jobs/{job_id}/result", summary="Result of one job")
+@router.get("/jobs/{job_id}/result", summary="Result of one job", response_model=JobResult)
 def get_job_result(job: ReadableJob) -> Response:
     """409 while it is open; a failed job answers 200 with its problem in `error`."""
     if not job.state.is_terminal:
@@ -162,7 +180,13 @@ def get_job_result(job: ReadableJob) -> Response:
     return JsonResponse(result_view(job))
 
 
-@router.post("/jobs/{job_id}/cancel", status_code=202, summary="Cancel a single optimisation")
+@router.post(
+    "/jobs/{job_id}/cancel",
+    status_code=202,
+    summary="Cancel a single optimisation",
+    response_model=BatchStatus,
+    responses={200: {"model": BatchStatus}},
+)
 def cancel_job(job: WritableJob, service: Service) -> Response:
     """Only for jobs of `POST /optimize/single`; a job of a larger batch is cancelled with its batch."""
     batch = service.batch(job.batch_id)

@@ -21,6 +21,7 @@ from stratopt.errors import StratoptError
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
+from stratopt.wire.answers import ErrorReport, ItemPage, JobResult
 
 router = APIRouter(prefix="/api/v1/optimize/batch/{batch_id}", tags=["results"])
 LARGEST_PAGE = 1000
@@ -35,7 +36,7 @@ REPORT_TYPES = {
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-@router.get("/results", summary="Results so far")
+@router.get("/results", summary="Results so far", response_model=ItemPage)
 def get_results(
     batch: ReadableBatch,
     service: Service,
@@ -67,7 +68,7 @@ def get_results(
     )
 
 
-@router.get("/results/{strategy_id}", summary="One result in full")
+@router.get("/results/{strategy_id}", summary="One result in full", response_model=JobResult)
 def get_result(batch: ReadableBatch, strategy_id: str, service: Service) -> Response:
     """By `strategy_id`, or by `job_id` where several series share it."""
     return JsonResponse(result_view(service.job_of(batch, strategy_id)))
@@ -162,7 +163,7 @@ def get_report(
     return Response(content, media_type=REPORT_TYPES[format], headers=headers)
 
 
-@router.get("/errors", summary="Error report")
+@router.get("/errors", summary="Error report", response_model=ErrorReport)
 def get_errors(batch: ReadableBatch, service: Service) -> Response:
     """What went wrong so far: by code, by strategy, rate, trend over time, and what to do about it."""
     return JsonResponse(error_report(batch, service.manager.store.jobs(batch.batch_id, with_results=False)))
