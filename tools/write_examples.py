@@ -68,6 +68,7 @@ def tour(http: httpx2.Client) -> Answers:
 
 def _finished(trip: Tour, batch: dict[str, str]) -> None:
     trip.ask("get", f"{ONE}/events", names=batch, accept="text/event-stream")
+    trip.ask("get", f"{ONE}/events", names=batch)
     trip.ask("get", ONE, names=batch)
     for kind in (JSON, NDJSON, "text/csv"):
         trip.ask("get", f"{ONE}/results", names=batch, accept=kind)

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from stratopt._version import __version__
-from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HostMiddleware
+from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HeadMiddleware, HostMiddleware
 from stratopt.api.openapi import described
 from stratopt.api.problems import install_problem_handlers
 from stratopt.api.rate_limit import RateLimiter
@@ -77,6 +77,7 @@ def make_app(
         app.include_router(router)
     install_problem_handlers(app)
     app.openapi = described(app)  # type: ignore[method-assign]
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_body_bytes)
     app.add_middleware(HostMiddleware, allowed_hosts=limits.allowed_hosts)
     app.add_middleware(ExchangeMiddleware, metrics=metrics)

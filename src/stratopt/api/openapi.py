@@ -28,13 +28,13 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("post", f"{ONE_BATCH}/cancel"): {"200": ("It had ended.", (JSON,)), "202": ("It is being cancelled.", (JSON,))},
     ("get", f"{ONE_BATCH}/results"): {"200": ("The items, as `Accept` asks.", (JSON, NDJSON, "text/csv"))},
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {"200": ("The rows.", (NDJSON,))},
-    ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM,)), "204": ("Nothing is left.", ())},
+    ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM, JSON)), "204": ("Nothing is left.", ())},
     ("get", f"{ONE_BATCH}/report"): {
         "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain")),
         "304": ("Not changed.", ()),
     },
     ("post", "/api/v1/optimize/single"): {
-        "200": ("The result.", (JSON,)),
+        "200": ("The result, or the plan of `validate_only`.", (JSON,)),
         "202": ("It takes longer; follow `Location`.", (JSON,)),
     },
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): {
@@ -113,9 +113,9 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
         _replace_successes(answers, ANSWERS[where])
     if path.endswith("/report"):
         answers["200"]["content"][JSON]["schema"] = _report()
-    for status, kinds in recorded_answers().get(f"{method} {path}", {}).items():
-        for kind, value in kinds.items():
-            answers[status]["content"][kind]["examples"] = {"recorded": {"value": value}}
+    for answered, recorded in recorded_answers().get(f"{method} {path}", {}).items():
+        for kind, value in recorded.items():
+            answers[answered]["content"][kind]["examples"] = {"recorded": {"value": value}}
     for code in _codes(method, path, operation):
         status, title = STATUS_OF_CODE[code]
         answer = answers.setdefault(str(status), _problem("A problem document (RFC 9457)."))
@@ -170,7 +170,7 @@ def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
         codes += ["validation_failed"]
     if (method, path) == ("get", BATCH):
         codes += ["invalid_cursor"]
-    if path.endswith("/results"):
+    if path.endswith(("/results", "/events")):
         codes += ["not_acceptable"]
     if path.endswith("/events"):
         codes += ["too_many_streams"]

@@ -14,11 +14,19 @@ from uuid import uuid4
 
 import httpx2
 
-from stratopt.client.errors import ApiError, ConnectionFailedError, NotFoundError, StratoptClientError, error_of
+from stratopt.client.errors import (
+    ApiError,
+    ConnectionFailedError,
+    NotFoundError,
+    StratoptClientError,
+    UnexpectedAnswerError,
+    error_of,
+)
 
 RETRIED_STATUSES = {408, 429, 500, 502, 503, 504}
 LONGEST_PAUSE_SECONDS = 60.0
 PAGE = 200
+NO_CONTENT = 204
 
 
 class Client:
@@ -62,34 +70,33 @@ class Client:
 
     def optimize_batch(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> BatchHandle:
         """Submit a batch; ``request`` is the body of ``POST /api/v1/optimize/batch``."""
-        answer = self.request(
-            "POST",
-            "/api/v1/optimize/batch",
-            json=dict(request),
-            headers={"Idempotency-Key": idempotency_key or uuid4().hex},
+        return BatchHandle(
+            self,
+            self.read(
+                "POST",
+                "/api/v1/optimize/batch",
+                json=dict(request),
+                headers={"Idempotency-Key": idempotency_key or uuid4().hex},
+            ),
         )
-        return BatchHandle(self, answer.json())
 
     def estimate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a batch would do, without doing it."""
-        return self.request(
-            "POST", "/api/v1/optimize/batch", params={"validate_only": "true"}, json=dict(request)
-        ).json()
+        return self.read("POST", "/api/v1/optimize/batch", params={"validate_only": "true"}, json=dict(request))
 
     def optimize(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> dict[str, Any]:
         """Optimise one strategy and wait for its result; ``request`` is the body of ``POST /api/v1/optimize/single``."""
-        answer = self.request(
+        job = self.read(
             "POST",
             "/api/v1/optimize/single",
             json=dict(request),
             headers={"Idempotency-Key": idempotency_key or uuid4().hex},
         )
-        job = answer.json()
         while not job["is_terminal"]:
             self.batch(job["batch_id"]).wait()
             job = {
                 "batch_id": job["batch_id"],
-                **self.request("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result").json(),
+                **self.read("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result"),
             }
         return job
 
@@ -97,7 +104,7 @@ class Client:
         """A batch that was submitted before."""
         if not batch_id:
             raise StratoptClientError("batch_id is empty; `client.batches()` and `stratopt batch list` show the ids")
-        return BatchHandle(self, self.request("GET", f"/api/v1/optimize/batch/{quote(batch_id, safe='')}").json())
+        return BatchHandle(self, self.read("GET", f"/api/v1/optimize/batch/{quote(batch_id, safe='')}"))
 
     def batches(self, *, max_items: int = 50, **filters: Any) -> Iterator[dict[str, Any]]:
         """Batches, newest first, at most ``max_items``; filters are ``status``, ``label`` and ``created_after``."""
@@ -109,7 +116,7 @@ class Client:
                 **{k: v for k, v in filters.items() if v is not None},
                 **({"cursor": cursor} if cursor else {}),
             }
-            page = self.request("GET", "/api/v1/optimize/batch", params=params).json()
+            page = self.read("GET", "/api/v1/optimize/batch", params=params)
             yield from page["data"]
             left -= len(page["data"])
             cursor = page["next_cursor"]
@@ -118,11 +125,11 @@ class Client:
 
     def strategies(self) -> list[dict[str, Any]]:
         """The catalogue of strategies."""
-        return self.request("GET", "/api/v1/strategies").json()["data"]
+        return self.read("GET", "/api/v1/strategies")["data"]
 
     def symbols(self) -> list[dict[str, Any]]:
         """The series there are."""
-        return self.request("GET", "/api/v1/symbols").json()["data"]
+        return self.read("GET", "/api/v1/symbols")["data"]
 
     # ---- plumbing
 
@@ -151,6 +158,14 @@ class Client:
                 self._pause(attempt, failure.retry_after)
             attempt += 1
 
+    def read(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON document that an exchange answers; UnexpectedAnswerError if it is something else."""
+        answer = self.request(method, path, **options)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise _unexpected(answer, "JSON") from error
+
     def events(self, path: str, last_event_id: str | None = None) -> Iterator[dict[str, Any]]:
         """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream."""
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_event_id} if last_event_id else {})}
@@ -158,6 +173,10 @@ class Client:
             if answer.status_code >= 400:
                 answer.read()
                 raise _failure(answer)
+            if answer.status_code == NO_CONTENT:
+                return
+            if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
+                raise _unexpected(answer, "an event stream")
             event: dict[str, Any] = {}
             for line in answer.iter_lines():
                 name, _, value = line.partition(": ")
@@ -196,7 +215,7 @@ class BatchHandle:
 
     def refresh(self) -> Self:
         """Read the status again."""
-        self.status = self._client.request("GET", self._path).json()
+        self.status = self._client.read("GET", self._path)
         return self
 
     def stream(self) -> Iterator[dict[str, Any]]:
@@ -233,11 +252,12 @@ class BatchHandle:
                 raise TimeoutError(f"batch {self.batch_id} has not ended after {timeout_seconds:g} s; it goes on")
         return self.refresh()
 
-    def results(self) -> Iterator[dict[str, Any]]:
-        """Items in the order of submission, page by page; in every state of the batch."""
+    def results(self, *, sort: str | None = None) -> Iterator[dict[str, Any]]:
+        """Items page by page, in every state of the batch; ``sort`` as ``rank`` or ``-score``, else in the order of submission."""
+        params = {"limit": PAGE, **({"sort": sort} if sort else {})}
         cursor = -1
         while True:
-            page = self._client.request("GET", f"{self._path}/results", params={"limit": PAGE, "cursor": cursor}).json()
+            page = self._client.read("GET", f"{self._path}/results", params={**params, "cursor": cursor})
             yield from page["data"]
             if not page["has_more"]:
                 return
@@ -245,7 +265,7 @@ class BatchHandle:
 
     def result(self, strategy_id: str) -> dict[str, Any]:
         """One item in full, by strategy_id or job_id."""
-        return self._client.request("GET", f"{self._path}/results/{strategy_id}").json()
+        return self._client.read("GET", f"{self._path}/results/{quote(strategy_id, safe='')}")
 
     def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
         """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
@@ -257,7 +277,7 @@ class BatchHandle:
 
     def cancel(self) -> Self:
         """Ask for the end; finished results stay."""
-        self.status = self._client.request("POST", f"{self._path}/cancel").json()
+        self.status = self._client.read("POST", f"{self._path}/cancel")
         return self
 
     def delete(self) -> None:
@@ -272,6 +292,14 @@ class BatchHandle:
         return pd.json_normalize(ranking)
 
 
+def _unexpected(answer: httpx2.Response, wanted: str) -> UnexpectedAnswerError:
+    kind = answer.headers.get("Content-Type", "no content type")
+    return UnexpectedAnswerError(
+        f"{answer.request.url} answered {answer.status_code} with {kind} where stratopt sends {wanted}; "
+        "is this the address of a stratopt server, and not of a proxy or a login page?"
+    )
+
+
 def _failure(answer: httpx2.Response) -> ApiError:
     try:
         problem = answer.json()
@@ -283,4 +311,4 @@ def _failure(answer: httpx2.Response) -> ApiError:
     )
 
 
-__all__ = ["ApiError", "BatchHandle", "Client", "ConnectionFailedError", "NotFoundError"]
+__all__ = ["ApiError", "BatchHandle", "Client", "ConnectionFailedError", "NotFoundError", "UnexpectedAnswerError"]

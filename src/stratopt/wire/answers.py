@@ -279,7 +279,25 @@ class ItemPage(Answer):
     data: list[BatchItem]
     complete: bool
     has_more: bool
-    next_cursor: int | str | None
+    next_cursor: int | None
+
+
+class BatchEvent(Answer):
+    """Something that ended."""
+
+    seq: int
+    event: str
+    created_at: str
+    data: dict[str, Any]
+
+
+class EventPage(Answer):
+    """Events of a batch; `next_cursor` is where to go on, also when more may come."""
+
+    data: list[BatchEvent]
+    complete: bool
+    has_more: bool
+    next_cursor: int
 
 
 class ErrorTrend(Answer):

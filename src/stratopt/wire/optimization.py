@@ -168,6 +168,10 @@ def _entry(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _or_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
 class BatchRequest(Request):
     """Many strategies in one request: the batch is the product strategies x symbols x timeframes."""
 
@@ -178,7 +182,12 @@ class BatchRequest(Request):
             description="Names, or objects with `name` and optional `strategy_id` and `parameter_space`.",
         )
     )
-    common_config: StrategyConfig = Field(default_factory=lambda: StrategyConfig.model_validate({}))
+    common_config: Annotated[
+        StrategyConfig, BeforeValidator(_or_empty, json_schema_input_type=StrategyConfig | None)
+    ] = Field(
+        default_factory=lambda: StrategyConfig.model_validate({}),
+        description="For every strategy. null, missing and {} mean the same: the defaults.",
+    )
     strategy_specific_configs: dict[str, StrategyConfig | None] | None = Field(
         None, description="By strategy_id or name. null, missing and {} mean the same; a null inside never overrides."
     )

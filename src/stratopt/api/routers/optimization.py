@@ -144,12 +144,23 @@ def delete_batch(batch: WritableBatch, service: Service) -> Response:
     "/single",
     summary="Optimise one strategy",
     response_model=SingleResult,
-    responses={202: {"model": SingleResult}},
+    responses={200: {"model": SingleResult | BatchPlan}, 202: {"model": SingleResult}},
 )
 async def submit_single(
-    body: SingleRequest, request: Request, service: Service, caller: Writer, key: Idempotency, prefer: Prefer = None
+    body: SingleRequest,
+    request: Request,
+    service: Service,
+    caller: Writer,
+    key: Idempotency,
+    validate_only: bool = False,
+    prefer: Prefer = None,
 ) -> Response:
-    """200 with the result when it is ready within 60 seconds (or `Prefer: wait=N`), else 202 with the job to follow."""
+    """200 with the result when it is ready within 60 seconds (or `Prefer: wait=N`), else 202 with the job to follow.
+
+    `validate_only=true` answers 200 with what it would do and stores nothing.
+    """
+    if validate_only:
+        return JsonResponse(await run_in_threadpool(service.plan, body))
     batch, replayed = await run_in_threadpool(service.submit_single, body, owner=caller.owner, idempotency_key=key)
     seconds = wait_seconds(prefer) or SINGLE_WAIT_SECONDS
     batch = await ended(service, batch, seconds, is_draining=lambda: request.app.state.draining)
