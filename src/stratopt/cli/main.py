@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stratopt.cli import batch_commands, data_commands, key_commands, run_commands, system_commands
+from stratopt.cli import batch_commands, config_commands, data_commands, key_commands, run_commands, system_commands
 from stratopt.cli.output import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command("reproduce")(run_commands.reproduce)
 app.add_typer(batch_commands.app, name="batch")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(key_commands.app, name="keys")
+app.add_typer(config_commands.app, name="config")
 app.command("strategies")(system_commands.strategies)
 app.command("serve")(system_commands.serve)
 app.command("doctor")(system_commands.doctor)

@@ -280,6 +280,15 @@ class BatchHandle:
         self.status = self._client.read("POST", f"{self._path}/cancel")
         return self
 
+    def retry(self) -> BatchHandle:
+        """A new batch of the jobs that did not succeed."""
+        return BatchHandle(self._client, self._client.read("POST", f"{self._path}/retry"))
+
+    def errors(self) -> dict[str, Any]:
+        """The error report: by code, by strategy, rate, trend, advice."""
+        found: dict[str, Any] = self._client.read("GET", f"{self._path}/errors")
+        return found
+
     def delete(self) -> None:
         """Remove the finished batch from the server."""
         self._client.request("DELETE", self._path)
