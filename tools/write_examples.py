@@ -61,6 +61,7 @@ def tour(http: httpx2.Client) -> Answers:
     _finished(trip, done)
     _long(trip)
     _single(trip, next(iter(REQUESTS["post", f"{API}/optimize/single"].values())))
+    _webhook(trip, next(iter(REQUESTS["post", f"{API}/webhooks"].values())))
     trip.ask("get", BATCH)
     trip.ask("get", f"{API}/system")
     return trip.answers
@@ -94,6 +95,14 @@ def _long(trip: Tour) -> None:
     trip.ask("delete", ONE, names=again)
 
 
+def _webhook(trip: Tour, body: dict[str, Any]) -> None:
+    path = f"{API}/webhooks"
+    webhook = {"webhook_id": trip.ask("post", path, json=body)["webhook_id"]}
+    trip.ask("get", path)
+    trip.ask("get", f"{path}/{{webhook_id}}/deliveries", names=webhook)
+    trip.ask("delete", f"{path}/{{webhook_id}}", names=webhook)
+
+
 def _single(trip: Tour, body: dict[str, Any]) -> None:
     path = f"{API}/optimize/single"
     job = {"job_id": trip.ask("post", path, json=body)["job_id"]}
@@ -106,9 +115,9 @@ def _single(trip: Tour, body: dict[str, Any]) -> None:
 
 
 def shortened(value: Any) -> Any:
-    """The value with its long lists and texts cut."""
+    """The value with its long lists and texts cut and without secrets."""
     if isinstance(value, dict):
-        return {key: shortened(one) for key, one in value.items()}
+        return {key: "whsec_..." if key == "secret" else shortened(one) for key, one in value.items()}
     if isinstance(value, list):
         return [shortened(one) for one in value[:MOST_ITEMS]]
     if isinstance(value, str) and len(value) > MOST_CHARACTERS:
@@ -122,7 +131,7 @@ def main() -> None:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_server(Path(folder)) as address,
+        running_server(Path(folder), webhooks=True) as address,
         httpx2.Client(base_url=address, timeout=120) as http,
     ):
         found = shortened(tour(http))

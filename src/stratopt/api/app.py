@@ -15,11 +15,12 @@ from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, Hea
 from stratopt.api.openapi import described
 from stratopt.api.problems import install_problem_handlers
 from stratopt.api.rate_limit import RateLimiter
-from stratopt.api.routers import catalogues, optimization, results, system
+from stratopt.api.routers import catalogues, optimization, results, system, webhooks
 from stratopt.api.security import Gatekeeper
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.streaming import StreamGuard
 from stratopt.monitoring.metrics import Metrics
+from stratopt.optimization.webhooks.sender import WebhookSender
 from stratopt.strategies.catalogue import StrategyCatalogue
 from stratopt.wire.problems import Problem
 
@@ -44,14 +45,19 @@ def make_app(
     gatekeeper: Gatekeeper,
     metrics: Metrics,
     limits: AppLimits,
+    sender: WebhookSender | None = None,
 ) -> FastAPI:
-    """The application; its lifespan starts and stops the supervisor."""
+    """The application; its lifespan starts and stops the supervisor and the sender of webhooks."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(service.manager.start)
+        if sender is not None:
+            sender.start()
         yield
         app.state.draining = True
+        if sender is not None:
+            await run_in_threadpool(sender.stop)
         await run_in_threadpool(service.manager.stop)
         service.manager.store.close()
 
@@ -73,7 +79,7 @@ def make_app(
     state.rate_limiter = RateLimiter({"submit": limits.submissions_per_minute, "read": limits.reads_per_minute})
     state.streams = StreamGuard(limits.max_streams, metrics)
     metrics.watch(service.manager, service.planner.limits.max_parallel_jobs)
-    for router in (optimization.router, results.router, catalogues.router, system.router):
+    for router in (optimization.router, results.router, catalogues.router, webhooks.router, system.router):
         app.include_router(router)
     install_problem_handlers(app)
     app.openapi = described(app)  # type: ignore[method-assign]

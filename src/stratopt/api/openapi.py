@@ -19,6 +19,13 @@ from stratopt.reporting.schema import report_schema
 JSON = "application/json"
 BATCH = "/api/v1/optimize/batch"
 ONE_BATCH = f"{BATCH}/{{batch_id}}"
+SINGLE = "/api/v1/optimize/single"
+BODY_CODES = ("malformed_json", "payload_too_large", "unsupported_media_type", "validation_failed")
+SUBMISSION_CODES = (
+    *(*BODY_CODES, "invalid_idempotency_key", "idempotency_key_reused"),
+    *("unknown_strategy", "unknown_symbol", "search_space_too_large"),
+    *("too_many_active_batches", "queue_full", "storage_full"),
+)
 ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("post", BATCH): {
         "200": ("Ended within `Prefer: wait`, or the plan of `validate_only`.", (JSON,)),
@@ -33,7 +40,7 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain")),
         "304": ("Not changed.", ()),
     },
-    ("post", "/api/v1/optimize/single"): {
+    ("post", SINGLE): {
         "200": ("The result, or the plan of `validate_only`.", (JSON,)),
         "202": ("It takes longer; follow `Location`.", (JSON,)),
     },
@@ -44,7 +51,9 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("get", "/metrics"): {"200": ("The metrics.", ("text/plain",))},
 }
 MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("post", BATCH): ("webhook_url_forbidden",),
+    ("post", BATCH): (*SUBMISSION_CODES, "webhook_url_forbidden"),
+    ("post", SINGLE): SUBMISSION_CODES,
+    ("post", "/api/v1/webhooks"): (*BODY_CODES, "webhook_url_forbidden"),
     ("delete", ONE_BATCH): ("batch_running",),
     ("post", f"{ONE_BATCH}/retry"): ("batch_running", "nothing_to_retry"),
     ("get", f"{ONE_BATCH}/report"): ("batch_not_finished",),
@@ -53,12 +62,6 @@ MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("get", "/api/v1/optimize/jobs/{job_id}/result"): ("batch_not_finished",),
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): ("conflict",),
 }
-SUBMISSIONS = {("post", BATCH), ("post", "/api/v1/optimize/single")}
-SUBMISSION_CODES = (
-    *("malformed_json", "invalid_idempotency_key", "payload_too_large", "unsupported_media_type", "validation_failed"),
-    *("unknown_strategy", "unknown_symbol", "search_space_too_large"),
-    *("idempotency_key_reused", "too_many_active_batches", "queue_full", "storage_full"),
-)
 PERIOD = {"start_date": "2015-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}
 REQUESTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("post", BATCH): {
@@ -83,9 +86,10 @@ REQUESTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
             "label": "fast or slow",
         },
     },
-    ("post", "/api/v1/optimize/single"): {
+    ("post", SINGLE): {
         "RSI": {"strategy_name": "RSI", "asset": "BTC", **PERIOD, "optimization_config": {"max_evals": 20}}
     },
+    ("post", "/api/v1/webhooks"): {"a public address": {"url": "https://93.184.215.14/stratopt"}},
 }
 """Bodies that the server accepts; a test sends each."""
 
@@ -174,9 +178,7 @@ def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
         codes += ["not_acceptable"]
     if path.endswith("/events"):
         codes += ["too_many_streams"]
-    if (method, path) in SUBMISSIONS:
-        codes += SUBMISSION_CODES
-    elif path.endswith("/retry"):
+    if path.endswith("/retry"):
         codes += ["too_many_active_batches", "queue_full", "storage_full"]
     return list(dict.fromkeys([*codes, *MORE_CODES.get((method, path), ())]))
 

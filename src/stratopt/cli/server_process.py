@@ -112,10 +112,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(data_dir: Path, *, strategy_folder: Path | None = None) -> Iterator[str]:
-    """A server of its own on a free loopback port; the value is its address."""
+def running_server(data_dir: Path, *, strategy_folder: Path | None = None, **settings: Any) -> Iterator[str]:
+    """A server of its own on a free loopback port, with other ``settings`` if given; the value is its address."""
     port = free_port()
     environment = {**os.environ, "STRATOPT_DATA_DIR": str(data_dir), "STRATOPT_LOG_LEVEL": "WARNING"}
+    environment |= {f"STRATOPT_{name.upper()}": str(value) for name, value in settings.items()}
     if strategy_folder:
         environment["STRATOPT_STRATEGY_FOLDER"] = str(strategy_folder)
     data_dir.mkdir(parents=True, exist_ok=True)

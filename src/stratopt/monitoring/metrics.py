@@ -44,6 +44,9 @@ class Metrics:
         )
         self.evaluations = Counter("stratopt_evaluations", "Evaluations of finished jobs.", registry=registry)
         self.batches = Counter("stratopt_batches", "Batches that ended.", ["state"], registry=registry)
+        self.webhook_attempts = Counter(
+            "stratopt_webhook_attempts", "Attempts to send a webhook, by outcome.", ["outcome"], registry=registry
+        )
         Gauge("stratopt_build_info", "The running release.", ["version"], registry=registry).labels(__version__).set(1)
 
     def watch(self, manager: BatchOptimizationManager, workers: int) -> None:
@@ -63,6 +66,10 @@ class Metrics:
     def batch_ended(self, batch_id: str, state: BatchState) -> None:
         """Count an ended batch."""
         self.batches.labels(state.value).inc()
+
+    def webhook_attempt(self, outcome: str) -> None:
+        """Count an attempt to send a webhook."""
+        self.webhook_attempts.labels(outcome).inc()
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""

@@ -16,6 +16,7 @@ from stratopt.optimization.exceptions import BatchOptimizationError, ResourceExh
 from stratopt.optimization.executor import Died, Executor, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Failure, Job, JobId, JobState
+from stratopt.optimization.webhooks.messages import Delivery
 
 MAX_ATTEMPTS = 3
 BACK_OFF_SECONDS = (0.2, 1.0)
@@ -73,6 +74,8 @@ class BatchOptimizationManager:
         Whether the machine has room for another job now (memory, CPU).
     forget : callable
         Hears the names of artefacts that nothing refers to any more.
+    announcement : callable
+        The message that is stored together with a batch's end, if anybody asked for one.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class BatchOptimizationManager:
         forget: Callable[[Sequence[str]], None] = lambda names: None,
         on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
         on_batch_ended: Callable[[str, BatchState], None] = lambda batch_id, state: None,
+        announcement: Callable[[Batch, BatchState], Delivery | None] = lambda batch, state: None,
     ) -> None:
         self.store = store
         self._executor = executor
@@ -95,6 +99,7 @@ class BatchOptimizationManager:
         self._forget = forget
         self._on_ended = on_ended
         self._on_batch_ended = on_batch_ended
+        self._announcement = announcement
         self._running: dict[JobId, Running] = {}
         self._requeue_at: list[tuple[float, Job, str]] = []
         self._held: list[tuple[Job, Ending]] = []
@@ -338,7 +343,8 @@ class BatchOptimizationManager:
             and not batch.counts["running"]
         ):
             outcome = batch_outcome(batch, late=live.deadline <= time.monotonic())
-            self.store.end_batch(batch_id, outcome, time.time())
+            delivery = self._announcement(batch, outcome)
+            self.store.end_batch(batch_id, outcome, time.time(), delivery=delivery)
             del self._live[batch_id]
             log.info("batch_ended", extra={"batch_id": batch_id, "state": outcome.value})
             self._on_batch_ended(batch_id, outcome)

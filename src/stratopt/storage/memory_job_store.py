@@ -11,6 +11,7 @@ from typing import Any
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
 
 IDEMPOTENCY_SECONDS = 86_400.0
@@ -229,9 +230,15 @@ class MemoryJobStore:
             return self._batches.get(batch_id)
 
     def end_batch(
-        self, batch_id: str, state: BatchState, now: float, failure: Mapping[str, Any] | None = None
+        self,
+        batch_id: str,
+        state: BatchState,
+        now: float,
+        failure: Mapping[str, Any] | None = None,
+        *,
+        delivery: Delivery | None = None,
     ) -> Event | None:
-        """End a batch whose jobs have all ended."""
+        """End a batch whose jobs have all ended. It has no receivers, so that no ``delivery`` is stored."""
         with self._lock:
             batch = self._batches.get(batch_id)
             if batch is None or batch.state.is_terminal or batch.counts["queued"] or batch.counts["running"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, select, update
@@ -11,9 +12,10 @@ from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
 from stratopt.storage.failures import translated
-from stratopt.storage.schema import attempts, batches, events, idempotency_keys, jobs
+from stratopt.storage.schema import attempts, batches, deliveries, events, idempotency_keys, jobs, webhooks
 from stratopt.storage.sql_job_reader import LIVE_BATCHES, SqlJobReader
 
 IDEMPOTENCY_SECONDS = 86_400.0
@@ -140,7 +142,13 @@ class SqlJobStore(SqlJobReader):
         return None if row is None else rows.read_batch(row)
 
     def end_batch(
-        self, batch_id: str, state: BatchState, now: float, failure: Mapping[str, Any] | None = None
+        self,
+        batch_id: str,
+        state: BatchState,
+        now: float,
+        failure: Mapping[str, Any] | None = None,
+        *,
+        delivery: Delivery | None = None,
     ) -> Event | None:
         """End a batch whose jobs have all ended."""
         with self._write("end_batch") as connection:
@@ -154,6 +162,8 @@ class SqlJobStore(SqlJobReader):
             connection.execute(insert(events).values(event))
             written = None if failure is None else rows.dump(failure)
             _touch(connection, batch_id, state=state.value, ended_at=now, failure=written, last_seq=event["seq"])
+            if delivery is not None:
+                _promise(connection, delivery)
             return rows.read_event(event)
 
     def recover(self, now: float) -> int:
@@ -282,6 +292,13 @@ def _touch(connection: Connection, batch_id: str, **values: Any) -> None:
     connection.execute(
         update(batches).where(batches.c.batch_id == batch_id).values(row_version=batches.c.row_version + 1, **values)
     )
+
+
+def _promise(connection: Connection, delivery: Delivery) -> None:
+    """Store a delivery, if there is still somebody to receive it."""
+    receiver = (webhooks.c.webhook_id == delivery.webhook_id) & webhooks.c.disabled_at.is_(None)
+    if connection.execute(select(webhooks.c.webhook_id).where(receiver)).scalar() is not None:
+        connection.execute(insert(deliveries).values(asdict(delivery)))
 
 
 def _artifacts(connection: Connection, condition: Any) -> set[str]:

@@ -300,6 +300,48 @@ class EventPage(Answer):
     next_cursor: int
 
 
+class WebhookDescription(Answer):
+    """A receiver of messages."""
+
+    webhook_id: str
+    url: str
+    created_at: str
+    disabled_at: str | None = Field(description="When it answered 410 and was switched off.")
+
+
+class NewWebhook(WebhookDescription):
+    """A receiver that was just registered."""
+
+    secret: str = Field(description="`whsec_...`, shown only here.")
+
+
+class WebhookList(Answer):
+    """Receivers."""
+
+    data: list[WebhookDescription]
+
+
+class DeliveryStatus(Answer):
+    """One message."""
+
+    delivery_id: str
+    batch_id: str
+    event: str
+    status: str = Field(description="pending, delivered or dead.")
+    attempts: int
+    status_code: int | None
+    error: str | None
+    created_at: str
+    next_at: str | None
+    delivered_at: str | None
+
+
+class DeliveryList(Answer):
+    """Messages to a receiver, newest first."""
+
+    data: list[DeliveryStatus]
+
+
 class ErrorTrend(Answer):
     """Error rates of the first and the second half of the jobs, in the order in which they ended."""
 

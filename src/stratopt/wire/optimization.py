@@ -201,8 +201,16 @@ class BatchRequest(Request):
     priority: int | None = Field(None, ge=-10, le=10)
     label: Annotated[str, StringConstraints(max_length=200)] | None = None
     metadata: Document | None = Field(None, max_length=50)
-    webhook: str | None = Field(None, max_length=2000)
+    webhook: str | None = Field(
+        None, max_length=2000, description="Id or URL of a registered receiver that is told when the batch has ended."
+    )
     seed: int | None = Field(None, ge=0, le=2**53 - 1, description="The same seed gives the same results. Default 0.")
+
+
+class WebhookRequest(Request):
+    """A new receiver of messages."""
+
+    url: str = Field(min_length=1, max_length=2000, description="https address; must be public, and answer with 2xx.")
 
 
 class SingleRequest(StrategyConfig):

@@ -23,11 +23,12 @@ from stratopt.storage.sql_job_store import SqlJobStore
 from .conftest import MakeClient
 
 DOCUMENT = json.loads((Path(__file__).resolve().parents[3] / "docs" / "reference" / "openapi.json").read_text())
-BATCH, SINGLE = "/api/v1/optimize/batch", "/api/v1/optimize/single"
+BATCH, SINGLE, WEBHOOKS = "/api/v1/optimize/batch", "/api/v1/optimize/single", "/api/v1/webhooks"
 SERIES = {"asset": "BTC", "timeframe": "1d"}
 BODIES: dict[str, dict[str, Any]] = {
     BATCH: {"strategies": ["RSI"], "common_config": SERIES},
     SINGLE: {"strategy_name": "RSI", **SERIES},
+    WEBHOOKS: {"url": "https://93.184.215.14/"},
 }
 CASES = [
     (method, path, code)
@@ -48,7 +49,14 @@ class Situation:
         self.client = make()
         self.headers: dict[str, str] = {"Prefer": "wait=1"}
         self.query: dict[str, str] = {}
-        self.names = {"name": "RSI", "strategy_id": "RSI", "table": "trials", "batch_id": "bat_1", "job_id": "job_1"}
+        self.names = {
+            "name": "RSI",
+            "strategy_id": "RSI",
+            "table": "trials",
+            "batch_id": "bat_1",
+            "job_id": "job_1",
+            "webhook_id": "wh_1",
+        }
         self.content = json.dumps(BODIES[path]).encode() if path in BODIES else None
         self.store = parts.service.manager.store
 
@@ -170,7 +178,7 @@ def test_the_error_is_provoked_and_looks_like_its_example(
         "validation_failed": lambda: (
             s.submitted(),
             s.query.update(wrong_query["validation_failed"]),
-            s.content and s.body(seed=-1),
+            s.content and s.body(**({"url": ""} if path == WEBHOOKS else {"seed": -1})),
         ),
         "invalid_cursor": lambda: s.query.update(cursor="garbage"),
         "not_acceptable": lambda: (s.submitted(), s.headers.update(Accept="image/png")),
@@ -188,7 +196,7 @@ def test_the_error_is_provoked_and_looks_like_its_example(
         "search_space_too_large": lambda: s.config(
             optimization_config={"max_evals": 1_000_000}, validation_config={"folds": 50}
         ),
-        "webhook_url_forbidden": lambda: s.body(webhook="http://127.0.0.1/"),
+        "webhook_url_forbidden": lambda: s.body(**{"url" if path == WEBHOOKS else "webhook": "http://127.0.0.1/"}),
         "too_many_active_batches": lambda: (s.end_batch(FAILURE), _keeping_names(s, s.submit)),
         "queue_full": lambda: (s.end_batch(FAILURE), _keeping_names(s, s.submit)),
         "storage_full": lambda: fill_disk(s),

@@ -15,6 +15,7 @@ from stratopt.api.services.planning import Plan, Planner, evaluations_of
 from stratopt.api.services.report_cache import ReportCache
 from stratopt.api.services.result_order import SortKey, ordered_ids
 from stratopt.api.services.views import batch_view, result_view
+from stratopt.api.services.webhook_service import WebhookService
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
@@ -35,6 +36,7 @@ class OptimizationService:
     manager: BatchOptimizationManager
     planner: Planner
     artifacts: ArtifactStore
+    webhooks: WebhookService
     retention_seconds: float = 30 * 86_400.0
     reports: ReportCache = field(default_factory=ReportCache)
 
@@ -60,6 +62,8 @@ class OptimizationService:
         """Store and start a batch; the second value says whether an earlier one with the same key is returned."""
         plan = self.planner.batch(request)
         document = request.model_dump(mode="json", exclude_none=True)
+        if plan.webhook_id:
+            document["webhook"] = plan.webhook_id
         batch = self._batch(plan, document, owner=owner, request=request)
         return self._submit(batch, plan, "/optimize/batch", idempotency_key)
 
