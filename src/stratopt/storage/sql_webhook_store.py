@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -70,10 +70,11 @@ class SqlWebhookStore:
         query = select(deliveries).join(first, same).order_by(deliveries.c.next_at).limit(limit)
         return [Delivery(**row) for row in self._read(query)]
 
-    def next_due(self) -> float | None:
-        """When the next attempt may begin."""
+    def next_due(self, *, apart_from: Collection[str] = ()) -> float | None:
+        """When the next attempt may begin, of receivers that are not among ``apart_from``."""
+        query = select(func.min(deliveries.c.next_at)).where(deliveries.c.webhook_id.not_in(apart_from))
         with translated(), self._reader.connect() as connection:
-            found: float | None = connection.execute(select(func.min(deliveries.c.next_at))).scalar()
+            found: float | None = connection.execute(query).scalar()
         return found
 
     def record(self, delivery: Delivery) -> None:

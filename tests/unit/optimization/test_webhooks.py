@@ -149,6 +149,7 @@ def test_of_each_receiver_the_longest_overdue_message_is_due(store: SqlWebhookSt
             )
     assert [d.delivery_id for d in store.due(10.0, 9)] == ["msg_1", "msg_2"]
     assert store.next_due() == 3.0
+    assert store.next_due(apart_from=["wh_a"]) == 4.0
     store.disable("wh_a", 11.0)
     assert [d.delivery_id for d in store.due(10.0, 9)] == ["msg_2"]
     assert {d.state for d in store.deliveries("wh_a", 9)} == {DeliveryState.DEAD}

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from stratopt.api.dependencies import JsonResponse, Service
-from stratopt.api.security import Administrator
+from stratopt.api.security import AdministrativeReader, Administrator
 from stratopt.optimization.webhooks.messages import Delivery, Webhook
 from stratopt.wire.answers import DeliveryList, NewWebhook, WebhookList
 from stratopt.wire.base import rfc3339
@@ -29,7 +29,7 @@ def register_webhook(body: WebhookRequest, service: Service, caller: Administrat
 
 
 @router.get("", summary="Receivers", response_model=WebhookList)
-def list_webhooks(service: Service, caller: Administrator) -> Response:
+def list_webhooks(service: Service, caller: AdministrativeReader) -> Response:
     """Newest first, without their secrets."""
     return JsonResponse({"data": [_webhook(webhook) for webhook in service.webhooks.store.list()]})
 
@@ -42,7 +42,7 @@ def delete_webhook(webhook_id: str, service: Service, caller: Administrator) -> 
 
 
 @router.get("/{webhook_id}/deliveries", summary="Messages to a receiver", response_model=DeliveryList)
-def list_deliveries(webhook_id: str, service: Service, caller: Administrator) -> Response:
+def list_deliveries(webhook_id: str, service: Service, caller: AdministrativeReader) -> Response:
     """The newest 200: `pending` (tried again at `next_at`), `delivered` or `dead`."""
     return JsonResponse({"data": [_delivery(delivery) for delivery in service.webhooks.deliveries(webhook_id)]})
 

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -104,8 +104,8 @@ class WebhookStore(Protocol):
         """Deliveries whose next attempt may begin, the longest overdue first."""
         ...
 
-    def next_due(self) -> float | None:
-        """When the next attempt may begin."""
+    def next_due(self, *, apart_from: Collection[str] = ()) -> float | None:
+        """When the next attempt may begin, of receivers that are not among ``apart_from``."""
         ...
 
     def record(self, delivery: Delivery) -> None:

@@ -106,8 +106,8 @@ class WebhookSender:
                 with self._lock:
                     self._busy.add(delivery.webhook_id)
                 self._pool.submit(self._attempt, delivery)
-        next_due = self._store.next_due()
-        if next_due is None or busy:
+        next_due = self._store.next_due(apart_from=busy)
+        if next_due is None or len(busy) == MOST_AT_ONCE:
             return IDLE_SECONDS  # the end of an attempt is news
         return min(IDLE_SECONDS, max(0.0, next_due - time.time()))
 
