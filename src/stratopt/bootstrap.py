@@ -118,6 +118,10 @@ def _assemble(
         if sender is not None:
             sender.wake()
 
+    gate = ResourceGate(
+        minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20,
+        maximum_load_per_core=settings.maximum_load_per_core,
+    )
     webhooks = _webhooks(settings, webhook_store)
     sender = _sender(settings, webhooks, metrics) if settings.webhooks else None
     manager = BatchOptimizationManager(
@@ -125,12 +129,13 @@ def _assemble(
         executor,
         payload,
         limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
-        may_dispatch=ResourceGate(minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20).has_room,
+        may_dispatch=gate.has_room,
         forget=forget,
         on_ended=metrics.job_ended,
         on_batch_ended=batch_ended,
         announcement=webhooks.announcement,
     )
+    metrics.watch(manager, settings.workers, gate)
     limits = Limits(
         max_jobs=settings.max_jobs, max_evaluations=settings.max_evaluations, max_parallel_jobs=settings.workers
     )

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     minimum_free_memory_megabytes: int = Field(
         default=256, ge=0, description="no job starts while the machine has less free memory"
     )
+    maximum_load_per_core: float = Field(
+        default=8.0,
+        gt=0,
+        description="while the machine's load average per core is higher, only one job runs at a time",
+    )
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="largest request body")
     max_jobs: int = Field(default=10_000, ge=1, description="jobs of one batch")
     max_evaluations: int = Field(default=20_000_000, ge=1, description="evaluations of one batch")

@@ -78,7 +78,6 @@ def make_app(
     state.draining, state.started_at, state.max_body_bytes = False, time.monotonic(), limits.max_body_bytes
     state.rate_limiter = RateLimiter({"submit": limits.submissions_per_minute, "read": limits.reads_per_minute})
     state.streams = StreamGuard(limits.max_streams, metrics)
-    metrics.watch(service.manager, service.planner.limits.max_parallel_jobs)
     for router in (optimization.router, results.router, catalogues.router, webhooks.router, system.router):
         app.include_router(router)
     install_problem_handlers(app)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stratopt.errors import StratoptError
@@ -71,7 +71,7 @@ class BatchOptimizationManager:
     limits : QueueLimits, optional
         How much may wait.
     may_dispatch : callable
-        Whether the machine has room for another job now (memory, CPU).
+        Whether the machine has room for another job now (memory, CPU), beside so many that run.
     forget : callable
         Hears the names of artefacts that nothing refers to any more.
     announcement : callable
@@ -85,7 +85,7 @@ class BatchOptimizationManager:
         payload: Callable[[Job], Mapping[str, Any]],
         *,
         limits: QueueLimits | None = None,
-        may_dispatch: Callable[[], bool] = lambda: True,
+        may_dispatch: Callable[[int], bool] = lambda busy: True,
         forget: Callable[[Sequence[str]], None] = lambda names: None,
         on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
         on_batch_ended: Callable[[str, BatchState], None] = lambda batch_id, state: None,
@@ -106,6 +106,7 @@ class BatchOptimizationManager:
         self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._progress: dict[JobId, int] = {}
+        self._usage: dict[JobId, Mapping[str, float]] = {}
         self._next: dict[str, float] = {"progress": 0.0, "clock": 0.0, "storage": 0.0, "housekeeping": 0.0}
         self._changed = threading.Condition()
         self._revision: Counter[str] = Counter()
@@ -171,6 +172,12 @@ class BatchOptimizationManager:
         """Jobs that a worker has now."""
         return len(self._running)
 
+    def usage(self, batch_id: str | None = None) -> Mapping[JobId, Mapping[str, float]]:
+        """What running jobs, of one batch or all, last said that they cost."""
+        running = {job_id: r.job.batch_id for job_id, r in self._running.copy().items()}
+        known = self._usage.copy()
+        return {j: known[j] for j, of in running.items() if j in known and batch_id in (None, of)}
+
     def _tell(self, action: Callable[[], None]) -> None:
         self._inbox.append(action)
         self._executor.wake()
@@ -230,7 +237,7 @@ class BatchOptimizationManager:
             self._settle(batch.batch_id)
 
     def _dispatch(self) -> None:
-        while self._live and self._executor.free() > 0 and self._may_dispatch():
+        while self._live and self._executor.free() > 0 and self._may_dispatch(len(self._running)):
             busy = Counter(running.job.batch_id for running in self._running.values())
             busy.update(job.batch_id for _, job, _ in self._requeue_at)
             busy.update(job.batch_id for job, _ in self._held)
@@ -263,10 +270,12 @@ class BatchOptimizationManager:
             return
         if isinstance(event, Progressed):
             self._progress[event.job_id] = event.evaluations_done
+            self._usage[event.job_id] = event.resources
             self._touch(running.job.batch_id)
             return
         del self._running[event.job_id]
         self._progress.pop(event.job_id, None)
+        used = self._usage.pop(event.job_id, {})
         if isinstance(event, Finished):
             self._finish(running.job, ending_of(event.message))
         elif event.killed_by_deadline:
@@ -275,7 +284,7 @@ class BatchOptimizationManager:
                 if running.deadline_is_batch
                 else job_late(running.job)
             )
-            self._finish(running.job, late)
+            self._finish(running.job, replace(late, resources=used))
         else:
             self._retry_or_give_up(running.job, event)
 
@@ -323,7 +332,7 @@ class BatchOptimizationManager:
             self._executor.kill(job_id)
             del self._running[job_id]
             self._progress.pop(job_id, None)
-            self._held.append((running.job, ending))
+            self._held.append((running.job, replace(ending, resources=self._usage.pop(job_id, {}))))
         waiting = [entry for entry in self._requeue_at if entry[1].batch_id == batch_id]
         for entry in waiting:
             self._requeue_at.remove(entry)

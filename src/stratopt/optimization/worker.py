@@ -24,7 +24,7 @@ from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.optimization.artifacts import ArtifactStore, write_bytes
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.jobs import Failure
-from stratopt.optimization.processes import alarm_after, keep_freed_memory, usage
+from stratopt.optimization.processes import Meter, alarm_after, keep_freed_memory
 from stratopt.optimization.strategy_optimizer import optimize_strategy
 from stratopt.strategies.catalogue import StrategyCatalogue
 
@@ -65,40 +65,44 @@ def serve(pipe: Connection) -> None:
         except (EOFError, ConnectionResetError):
             return
         alarm_after(request["backstop_seconds"])
-        answer = run(request, Throttle(pipe))
+        answer = run(request, Reporter(pipe))
         alarm_after(0)
         pipe.send_bytes(_encode(answer, Path(request["artifact_folder"])))
 
 
-class Throttle:
-    """Sends progress at most four times a second."""
+class Reporter:
+    """Counts the evaluations of one attempt and what they cost, and tells the supervisor at most four times a second."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self._next = 0.0
+        self._meter = Meter()
+        self._next = time.monotonic()
+        self._evaluations = 0
 
     def __call__(self, evaluations_done: int) -> None:
-        """Send it, unless another was sent just before."""
+        """Note how many there were so far."""
+        self._evaluations = evaluations_done
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PROGRESS_SECONDS
-            self._pipe.send_bytes(orjson.dumps({"type": "progress", "evaluations_done": evaluations_done}))
+            told = {"type": "progress", "evaluations_done": evaluations_done, "resources": self.resources()}
+            self._pipe.send_bytes(orjson.dumps(told))
+
+    def resources(self) -> dict[str, float]:
+        """What the attempt cost so far."""
+        used = self._meter.read()
+        rate = self._evaluations / used["wall_seconds"] if used["wall_seconds"] else 0.0
+        return {**used, "evaluations": self._evaluations, "evaluations_per_second": round(rate, 3)}
 
 
-def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, Any]:
+def run(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     """One attempt: the answer is a result or a failure, with what it cost."""
-    started, (cpu_before, _) = time.monotonic(), usage()
     answer: dict[str, Any]
     try:
-        answer = {"type": "succeeded", "result": _optimize(request, on_progress)}
+        answer = {"type": "succeeded", "result": _optimize(request, reporter)}
     except Exception as error:  # noqa: BLE001 - the process edge: every failure becomes a record with its reason
         answer = {"type": "failed", "failure": failure_of(error).to_dict()}
-    cpu_after, peak = usage()
-    answer["resources"] = {
-        "wall_seconds": round(time.monotonic() - started, 6),
-        "cpu_seconds": round(cpu_after - cpu_before, 6),
-        "peak_memory_bytes": peak,
-    }
+    answer["resources"] = {name: value for name, value in reporter.resources().items() if name != "memory_bytes"}
     return answer
 
 

@@ -290,8 +290,17 @@ class MemoryJobStore:
             result=ending.result,
             failure=None if ending.failure is None else ending.failure.to_dict(),
             resources=ending.resources,
+            evaluations_done=int(ending.resources.get("evaluations", job.evaluations_done)),
         )
-        self._change(job.batch_id, {job.state.value: -1, ending.state.value: 1})
+        batch, used = self._batches[job.batch_id], ending.resources
+        self._change(
+            job.batch_id,
+            {job.state.value: -1, ending.state.value: 1},
+            worker_seconds=batch.worker_seconds + used.get("wall_seconds", 0.0),
+            cpu_seconds=batch.cpu_seconds + used.get("cpu_seconds", 0.0),
+            evaluations=batch.evaluations + int(used.get("evaluations", 0)),
+            peak_memory_bytes=max(batch.peak_memory_bytes, int(used.get("peak_memory_bytes", 0))),
+        )
         return event
 
     def _event(self, batch_id: BatchId, kind: str, data: Mapping[str, Any], now: float) -> Event:

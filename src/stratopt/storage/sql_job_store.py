@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, case, delete, func, insert, select, update
 
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
@@ -266,8 +266,22 @@ def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: En
         batch_id,
         last_seq=last + count,
         **{was: batches.c[was] - count, name: batches.c[name] + count},
+        **_costs(ending),
     )
     return [rows.read_event(event) for event in made]
+
+
+def _costs(ending: Ending) -> dict[str, Any]:
+    """What the resources of one ended job change in the sums of its batch."""
+    if not ending.resources:
+        return {}
+    used, peak = ending.resources, int(ending.resources.get("peak_memory_bytes", 0))
+    return {
+        "worker_seconds": batches.c.worker_seconds + float(used.get("wall_seconds", 0.0)),
+        "cpu_seconds": batches.c.cpu_seconds + float(used.get("cpu_seconds", 0.0)),
+        "evaluations": batches.c.evaluations + int(used.get("evaluations", 0)),
+        "peak_memory_bytes": case((batches.c.peak_memory_bytes < peak, peak), else_=batches.c.peak_memory_bytes),
+    }
 
 
 def _requeue(connection: Connection, job_id: str, fence: int, reason: str, now: float, *, counts: bool = True) -> bool:

@@ -48,6 +48,13 @@ class MachineLoad(Answer):
     process_memory_bytes: float
 
 
+class Admission(Answer):
+    """Whether jobs start now; `reason` is `memory` or `cpu` where they wait for the machine."""
+
+    open: bool
+    reason: str | None
+
+
 class SystemLoad(Answer):
     """Queue, workers, limits, machine."""
 
@@ -56,6 +63,7 @@ class SystemLoad(Answer):
     workers: WorkerCount
     limits: RequestLimits
     resources: MachineLoad
+    admission: Admission
     uptime_seconds: float
 
 
@@ -154,6 +162,21 @@ class BatchLinks(Answer):
     cancel: str
 
 
+class BatchResources(Answer):
+    """What a batch costs so far: ended jobs, and what running ones told last. `memory_bytes` is now, of running jobs."""
+
+    wall_seconds: float
+    worker_seconds: float
+    cpu_seconds: float
+    memory_bytes: int
+    peak_memory_bytes: int | None
+    evaluations: int
+    evaluations_per_second: float | None
+    worker_utilisation: float | None = Field(
+        description="Worker seconds over wall seconds times `parallel_jobs.effective`."
+    )
+
+
 class BatchStatus(Answer):
     """A batch. Times are RFC 3339 in UTC."""
 
@@ -169,6 +192,7 @@ class BatchStatus(Answer):
     started_at: str | None
     ended_at: str | None
     expires_at: str | None
+    resources: BatchResources
     parallel_jobs: ParallelJobs
     deadline_seconds: float
     seed: int

@@ -174,9 +174,9 @@ async def submit_single(
 
 
 @router.get("/jobs/{job_id}", summary="Status of one job", response_model=JobStatus)
-def get_job(job: ReadableJob) -> Response:
-    """Without its result."""
-    view = result_view(job)
+def get_job(job: ReadableJob, service: Service) -> Response:
+    """Without its result; `resources` of a running job are those that its worker told last."""
+    view = result_view(job, usage=service.manager.usage(job.batch_id).get(job.job_id))
     view.pop("result")
     return JsonResponse(view)
 

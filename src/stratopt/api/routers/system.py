@@ -57,6 +57,7 @@ def version() -> Response:
 def system(request: Request, service: Service, caller: Reader) -> Response:
     """Queue, workers, limits, resources and uptime."""
     state, limits = request.app.state, service.planner.limits
+    shortage = state.metrics.shortage()
     return JsonResponse(
         {
             "queue_depth": service.manager.store.queue_length(),
@@ -68,6 +69,7 @@ def system(request: Request, service: Service, caller: Reader) -> Response:
                 "max_body_bytes": state.max_body_bytes,
             },
             "resources": snapshot(),
+            "admission": {"open": shortage is None, "reason": shortage},
             "uptime_seconds": round(time.monotonic() - state.started_at, 3),
         }
     )

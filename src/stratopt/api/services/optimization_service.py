@@ -131,6 +131,7 @@ class OptimizationService:
             batch,
             evaluations=store.evaluations(batch.batch_id),
             queue_position=store.position(batch.batch_id) if waiting else None,
+            usage=list(self.manager.usage(batch.batch_id).values()),
             now=time.time(),
         )
 
