@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from stratopt.settings import Settings
@@ -91,13 +92,15 @@ def _assemble(
     from stratopt.optimization.artifacts import ArtifactStore
     from stratopt.optimization.batch_manager import BatchOptimizationManager
     from stratopt.optimization.job_store import QueueLimits
-    from stratopt.optimization.jobs import BatchState, Job
+    from stratopt.optimization.jobs import BatchState, Ending, Job
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.strategies.catalogue import StrategyCatalogue
 
     series = SeriesAccess(Catalogue(market_dir))
     strategies = StrategyCatalogue.with_own(settings.strategy_folder)
     artifacts, metrics = ArtifactStore(settings.artifact_folder), Metrics()
+    checkpoints = settings.checkpoint_folder
+    _sweep(checkpoints, store)
     folder = None if settings.strategy_folder is None else str(settings.strategy_folder.resolve())
 
     def payload(job: Job) -> Mapping[str, Any]:
@@ -107,14 +110,21 @@ def _assemble(
             "other_bars": [series.locate(other, job.spec.timeframe) for other in series.others(job.spec)],
             "strategy_folder": folder,
             "artifact_folder": str(settings.artifact_folder),
+            "checkpoint_folder": str(checkpoints / job.batch_id / job.job_id),
+            "checkpoint_seconds": settings.checkpoint_seconds,
         }
 
     def forget(names: Sequence[str]) -> None:
         for name in names:
             artifacts.delete(name)
 
+    def job_ended(job: Job, ending: Ending) -> None:
+        metrics.job_ended(job, ending)
+        rmtree(checkpoints / job.batch_id / job.job_id, ignore_errors=True)
+
     def batch_ended(batch_id: str, state: BatchState) -> None:
         metrics.batch_ended(batch_id, state)
+        rmtree(checkpoints / batch_id, ignore_errors=True)
         if sender is not None:
             sender.wake()
 
@@ -131,7 +141,7 @@ def _assemble(
         limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
         may_dispatch=gate.has_room,
         forget=forget,
-        on_ended=metrics.job_ended,
+        on_ended=job_ended,
         on_batch_ended=batch_ended,
         announcement=webhooks.announcement,
     )
@@ -147,6 +157,14 @@ def _assemble(
         retention_seconds=settings.retention_days * 86_400,
     )
     return Parts(service=service, strategies=strategies, keys=keys, metrics=metrics, sender=sender)
+
+
+def _sweep(checkpoints: Path, store: JobStore) -> None:
+    """Remove what is left of batches that have ended or are gone: a server may have been killed before it did."""
+    for folder in checkpoints.glob("*"):
+        batch = store.batch(folder.name)
+        if batch is None or batch.state.is_terminal:
+            rmtree(folder, ignore_errors=True)
 
 
 def _webhooks(settings: Settings, store: WebhookStore) -> WebhookService:

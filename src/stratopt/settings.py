@@ -29,6 +29,11 @@ class Settings(BaseSettings):
         default=None, ge=256, description="memory of one worker; an allocation beyond it fails the job"
     )
     recycle_worker_after_jobs: int = Field(default=200, ge=1, description="a worker is replaced after so many jobs")
+    checkpoint_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="how often a search is written down, so that a killed worker costs no more than that",
+    )
     minimum_free_memory_megabytes: int = Field(
         default=256, ge=0, description="no job starts while the machine has less free memory"
     )
@@ -96,3 +101,8 @@ class Settings(BaseSettings):
     def artifact_folder(self) -> Path:
         """Content-addressed tables."""
         return self.data_dir / "artifacts"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Searches of unfinished jobs, by batch and job."""
+        return self.data_dir / "checkpoints"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from stratopt.optimization.evidence import gather_evidence
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.look_ahead import refuse_look_ahead
-from stratopt.optimization.manifest import manifest
+from stratopt.optimization.manifest import code_hash, manifest
 from stratopt.optimization.robustness import examine
+from stratopt.optimization.study_checkpoints import StudyCheckpoints
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
 from stratopt.search.algorithms import make_sampler
+from stratopt.search.checkpoint import Checkpoint
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
@@ -66,12 +69,14 @@ def optimize_strategy(
     *,
     other_bars: Sequence[Bars] = (),
     on_progress: Callable[[int], None] | None = None,
+    checkpoints: StudyCheckpoints | None = None,
 ) -> Optimized:
     """Search and test one strategy.
 
     ``bars`` may begin before the spec's start date: earlier bars serve as warm-up. With walk-forward every fold is searched on
     its own window and tested on the block after it; the blocks are stitched into one out-of-sample account. The result depends on
     nothing but the spec, the bars and the strategy's code. ``other_bars`` are the assets that cross-asset validation tries.
+    With ``checkpoints`` searches go on where an interrupted attempt was, with the same result.
 
     Raises
     ------
@@ -105,7 +110,7 @@ def optimize_strategy(
         objectives=spec.search.objectives or (),
         constraints=spec.search.constraints or (),
     )
-    searches = _search_all(spec, space, evaluator, folds, first, on_progress)
+    searches = _search_all(spec, space, evaluator, folds, first, on_progress, checkpoints)
     _refuse_without_trades(spec, searches)
     return _tell(spec, space, evaluator, searches, first, other_bars)
 
@@ -151,6 +156,7 @@ def _search_all(
     folds: Sequence[Fold],
     first: int,
     on_progress: Callable[[int], None] | None,
+    checkpoints: StudyCheckpoints | None,
 ) -> Sequence[Search]:
     """A search for every fold and, with walk-forward, a final one over all bars."""
     windows = list(enumerate(folds))
@@ -184,6 +190,7 @@ def _search_all(
             budget=search.max_evals,
             objectives=objectives,
         )
+        saved = _checkpoint(spec, space, evaluator, window, int(seed)) if checkpoints else None
         study = run_study(
             space,
             sampler,
@@ -192,10 +199,30 @@ def _search_all(
             batch_size=POINTS_AT_ONCE,
             objectives=objectives,
             first_points=[space.validate(params) for params in search.first_points or ()],
+            known=checkpoints.known(number, saved) if checkpoints and saved else (),
             on_trials=count,
+            on_batch=partial(checkpoints.keep, number, saved) if checkpoints and saved else None,
         )
+        if checkpoints and saved:
+            checkpoints.finish(number, saved, study.trials)
         searches.append(Search(fold=number, window=window, study=study))
     return searches
+
+
+def _checkpoint(spec: JobSpec, space: ParameterSpace, evaluator: TrialEvaluator, window: Fold, seed: int) -> Checkpoint:
+    """The checkpoint of one search; it fits no other job, data or code."""
+    return Checkpoint(
+        space,
+        spec.search.algorithm,
+        seed,
+        {
+            "job": spec.fingerprint,
+            "bars": evaluator.bars.content_hash,
+            "strategy": evaluator.strategy.source_hash,
+            "code": code_hash(),
+            "window": [window.train_start, window.train_stop],
+        },
+    )
 
 
 def _refuse_without_trades(spec: JobSpec, searches: Sequence[Search]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConf
 from stratopt.optimization.jobs import Failure
 from stratopt.optimization.processes import Meter, alarm_after, keep_freed_memory
 from stratopt.optimization.strategy_optimizer import optimize_strategy
+from stratopt.optimization.study_checkpoints import StudyCheckpoints
 from stratopt.strategies.catalogue import StrategyCatalogue
 
 INLINE_RESULT_BYTES = 65_536
@@ -65,7 +66,8 @@ def serve(pipe: Connection) -> None:
         except (EOFError, ConnectionResetError):
             return
         alarm_after(request["backstop_seconds"])
-        answer = run(request, Reporter(pipe))
+        checkpoints = StudyCheckpoints(Path(request["checkpoint_folder"]), request["checkpoint_seconds"])
+        answer = run(request, Reporter(pipe, checkpoints))
         alarm_after(0)
         pipe.send_bytes(_encode(answer, Path(request["artifact_folder"])))
 
@@ -73,8 +75,9 @@ def serve(pipe: Connection) -> None:
 class Reporter:
     """Counts the evaluations of one attempt and what they cost, and tells the supervisor at most four times a second."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, checkpoints: StudyCheckpoints) -> None:
         self._pipe = pipe
+        self.checkpoints = checkpoints
         self._meter = Meter()
         self._next = time.monotonic()
         self._evaluations = 0
@@ -91,8 +94,10 @@ class Reporter:
     def resources(self) -> dict[str, float]:
         """What the attempt cost so far."""
         used = self._meter.read()
-        rate = self._evaluations / used["wall_seconds"] if used["wall_seconds"] else 0.0
-        return {**used, "evaluations": self._evaluations, "evaluations_per_second": round(rate, 3)}
+        resumed = min(self.checkpoints.resumed, self._evaluations)
+        rate = (self._evaluations - resumed) / used["wall_seconds"] if used["wall_seconds"] else 0.0
+        counted = {"evaluations": self._evaluations, "evaluations_resumed": resumed}
+        return {**used, **counted, "evaluations_per_second": round(rate, 3)}
 
 
 def run(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -106,13 +111,20 @@ def run(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     return answer
 
 
-def _optimize(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, Any]:
+def _optimize(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     spec = JobSpec.from_dict(request["job"])
     series = request["bars"]
     bars, others = _open(series), [_open(other) for other in request.get("other_bars", ())]
     folder = request.get("strategy_folder")
     strategies = StrategyCatalogue.with_own(Path(folder) if folder else None)
-    optimized = optimize_strategy(spec, bars, strategies.get(spec.strategy), other_bars=others, on_progress=on_progress)
+    optimized = optimize_strategy(
+        spec,
+        bars,
+        strategies.get(spec.strategy),
+        other_bars=others,
+        on_progress=reporter,
+        checkpoints=reporter.checkpoints,
+    )
     artifacts = ArtifactStore(Path(request["artifact_folder"]))
     return {
         **optimized.result,
