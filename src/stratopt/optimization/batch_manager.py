@@ -242,6 +242,8 @@ class BatchOptimizationManager:
             busy.update(job.batch_id for _, job, _ in self._requeue_at)
             busy.update(job.batch_id for job, _ in self._held)
             full = [batch_id for batch_id, live in self._live.items() if busy[batch_id] >= live.batch.parallel_jobs]
+            if len(full) == len(self._live):
+                return
             job = self.store.claim(full_batches=full, now=time.time())
             if job is None:
                 return

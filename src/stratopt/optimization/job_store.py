@@ -62,7 +62,8 @@ class Submitted:
 class JobStore(Protocol):
     """State of all batches.
 
-    Every method is one transaction: it happens wholly and is on disk when the call returns, or it raises and nothing happened.
+    Every method is one transaction: it happens wholly and survives the process when the call returns, or it raises and nothing
+    happened. It survives the machine too, except the last ``claim`` and ``progress``, which the next start would undo or repeat anyway.
     Safe to call from several threads. Only the supervisor calls ``claim``, ``finish``, ``release``, ``progress`` and
     ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows.
     """

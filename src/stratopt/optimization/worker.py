@@ -79,7 +79,7 @@ class Reporter:
         self._pipe = pipe
         self.checkpoints = checkpoints
         self._meter = Meter()
-        self._next = time.monotonic()
+        self._next = time.monotonic() + PROGRESS_SECONDS
         self._evaluations = 0
 
     def __call__(self, evaluations_done: int) -> None:

@@ -14,6 +14,7 @@ from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitt
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
 from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
+from stratopt.storage.dialects import RELAXED
 from stratopt.storage.failures import translated
 from stratopt.storage.schema import attempts, batches, deliveries, events, idempotency_keys, jobs, webhooks
 from stratopt.storage.sql_job_reader import LIVE_BATCHES, SqlJobReader
@@ -32,6 +33,7 @@ class SqlJobStore(SqlJobReader):
     def __init__(self, writer: Engine, reader: Engine, *, reach: Callable[[str], None] = lambda point: None) -> None:
         super().__init__(reader)
         self._writer = writer
+        self._relaxed = writer.execution_options(**{RELAXED: True})
         self._reach = reach
 
     def close(self) -> None:
@@ -63,8 +65,8 @@ class SqlJobStore(SqlJobReader):
 
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
         """Move one queued job to running, raise its fence and count an attempt."""
-        with self._write("claim") as connection:
-            batch_id = connection.execute(_fairest(full_batches)).scalar()
+        with self._write("claim", relaxed=True) as connection:
+            batch_id = connection.execute(FAIREST, {"full": list(full_batches)}).scalar()
             if batch_id is None:
                 return None
             waiting = select(jobs).where(jobs.c.batch_id == batch_id, jobs.c.state == QUEUED)
@@ -91,7 +93,7 @@ class SqlJobStore(SqlJobReader):
 
     def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
         """Remember how far running jobs are and how much of its limit each live batch has used."""
-        with self._write("progress") as connection:
+        with self._write("progress", relaxed=True) as connection:
             if evaluations_done:
                 connection.execute(
                     update(jobs)
@@ -187,15 +189,16 @@ class SqlJobStore(SqlJobReader):
             return sorted(mine - _artifacts(connection, jobs.c.result.is_not(None))) if mine else []
 
     @contextmanager
-    def _write(self, move: str) -> Iterator[Connection]:
+    def _write(self, move: str, *, relaxed: bool = False) -> Iterator[Connection]:
+        """A transaction. A ``relaxed`` one is only what the next start would do again: a claim, a progress."""
         with translated():
-            with self._writer.begin() as connection:
+            with (self._relaxed if relaxed else self._writer).begin() as connection:
                 yield connection
                 self._reach(f"{move}.before_commit")
             self._reach(f"{move}.after_commit")
 
 
-def _fairest(full_batches: Sequence[str]) -> Any:
+def _fairest() -> Any:
     """The batch that the next job is taken from: priority, then the owner and the batch with the fewest running jobs, then age."""
     live = (BatchState.QUEUED.value, BatchState.RUNNING.value)
     busy = (
@@ -207,12 +210,19 @@ def _fairest(full_batches: Sequence[str]) -> Any:
     return (
         select(batches.c.batch_id)
         .join(busy, busy.c.owner == batches.c.owner)
-        .where(batches.c.state.in_(live), batches.c.queued > 0, batches.c.batch_id.not_in(full_batches))
+        .where(
+            batches.c.state.in_(live),
+            batches.c.queued > 0,
+            batches.c.batch_id.not_in(bindparam("full", expanding=True)),
+        )
         .order_by(
             batches.c.priority.desc(), busy.c.running, batches.c.running, batches.c.created_at, batches.c.batch_id
         )
         .limit(1)
     )
+
+
+FAIREST = _fairest()
 
 
 def _check_room(connection: Connection, batch: Batch, limits: QueueLimits) -> None:
