@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,13 +19,22 @@ from stratopt.client.errors import (
     NotFoundError,
     StratoptClientError,
     UnexpectedAnswerError,
-    error_of,
 )
-
-RETRIED_STATUSES = {408, 429, 500, 502, 503, 504}
-LONGEST_PAUSE_SECONDS = 60.0
-PAGE = 200
-NO_CONTENT = 204
+from stratopt.client.protocol import (
+    BATCHES,
+    MOST_BREAKS,
+    PAGE,
+    RETRIED_STATUSES,
+    SINGLE,
+    EventReader,
+    document_of,
+    event_headers,
+    failure_of,
+    given,
+    has_events,
+    pause_seconds,
+    unreachable,
+)
 
 
 class Client:
@@ -74,7 +82,7 @@ class Client:
             self,
             self.read(
                 "POST",
-                "/api/v1/optimize/batch",
+                BATCHES,
                 json=dict(request),
                 headers={"Idempotency-Key": idempotency_key or uuid4().hex},
             ),
@@ -82,13 +90,13 @@ class Client:
 
     def estimate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a batch would do, without doing it."""
-        return self.read("POST", "/api/v1/optimize/batch", params={"validate_only": "true"}, json=dict(request))
+        return self.read("POST", BATCHES, params={"validate_only": "true"}, json=dict(request))
 
     def optimize(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> dict[str, Any]:
         """Optimise one strategy and wait for its result; ``request`` is the body of ``POST /api/v1/optimize/single``."""
         job = self.read(
             "POST",
-            "/api/v1/optimize/single",
+            SINGLE,
             json=dict(request),
             headers={"Idempotency-Key": idempotency_key or uuid4().hex},
         )
@@ -104,19 +112,15 @@ class Client:
         """A batch that was submitted before."""
         if not batch_id:
             raise StratoptClientError("batch_id is empty; `client.batches()` and `stratopt batch list` show the ids")
-        return BatchHandle(self, self.read("GET", f"/api/v1/optimize/batch/{quote(batch_id, safe='')}"))
+        return BatchHandle(self, self.read("GET", f"{BATCHES}/{quote(batch_id, safe='')}"))
 
     def batches(self, *, max_items: int = 50, **filters: Any) -> Iterator[dict[str, Any]]:
         """Batches, newest first, at most ``max_items``; filters are ``status``, ``label`` and ``created_after``."""
         cursor: str | None = None
         left = max_items
         while left > 0:
-            params = {
-                "limit": min(left, PAGE),
-                **{k: v for k, v in filters.items() if v is not None},
-                **({"cursor": cursor} if cursor else {}),
-            }
-            page = self.read("GET", "/api/v1/optimize/batch", params=params)
+            params = given(limit=min(left, PAGE), cursor=cursor, **filters)
+            page = self.read("GET", BATCHES, params=params)
             yield from page["data"]
             left -= len(page["data"])
             cursor = page["next_cursor"]
@@ -139,61 +143,34 @@ class Client:
         while True:
             try:
                 answer = self._http.request(method, path, **options)
-            except httpx2.UnsupportedProtocol as error:
-                raise StratoptClientError(
-                    f"{self._base_url!r} is not an address; write it as http://127.0.0.1:8000"
-                ) from error
             except httpx2.TransportError as error:
-                if attempt >= self._retries:
-                    raise ConnectionFailedError(
-                        f"{self._base_url} did not answer: {error}; is the server running? start it with `stratopt serve`"
-                    ) from error
-                self._pause(attempt, None)
+                if attempt >= self._retries or isinstance(error, httpx2.UnsupportedProtocol):
+                    raise unreachable(self._base_url, error) from error
+                time.sleep(pause_seconds(attempt, None))
             else:
                 if answer.status_code < 400:
                     return answer
-                failure = _failure(answer)
+                failure = failure_of(answer)
                 if attempt >= self._retries or answer.status_code not in RETRIED_STATUSES:
                     raise failure
-                self._pause(attempt, failure.retry_after)
+                time.sleep(pause_seconds(attempt, failure.retry_after))
             attempt += 1
 
     def read(self, method: str, path: str, **options: Any) -> Any:
         """The JSON document that an exchange answers; UnexpectedAnswerError if it is something else."""
-        answer = self.request(method, path, **options)
-        try:
-            return answer.json()
-        except ValueError as error:
-            raise _unexpected(answer, "JSON") from error
+        return document_of(self.request(method, path, **options))
 
     def events(self, path: str, last_event_id: str | None = None) -> Iterator[dict[str, Any]]:
         """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream."""
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_event_id} if last_event_id else {})}
-        with self._http.stream("GET", path, headers=headers, timeout=httpx2.Timeout(10.0, read=60.0)) as answer:
+        headers, limit = event_headers(last_event_id), httpx2.Timeout(10.0, read=60.0)
+        with self._http.stream("GET", path, headers=headers, timeout=limit) as answer:
             if answer.status_code >= 400:
                 answer.read()
-                raise _failure(answer)
-            if answer.status_code == NO_CONTENT:
-                return
-            if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
-                raise _unexpected(answer, "an event stream")
-            event: dict[str, Any] = {}
-            for line in answer.iter_lines():
-                name, _, value = line.partition(": ")
-                if not line and "data" in event:
-                    yield {
-                        "event": event.get("event", "message"),
-                        "id": event.get("id"),
-                        "data": json.loads(event["data"]),
-                    }
-                    event = {}
-                elif name:
-                    event[name] = value
-
-    @staticmethod
-    def _pause(attempt: int, retry_after: float | None) -> None:
-        seconds = retry_after if retry_after is not None else min(8.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25)
-        time.sleep(min(seconds, LONGEST_PAUSE_SECONDS))
+                raise failure_of(answer)
+            reader = EventReader()
+            for line in answer.iter_lines() if has_events(answer) else ():
+                if event := reader.feed(line):
+                    yield event
 
 
 class BatchHandle:
@@ -203,7 +180,7 @@ class BatchHandle:
         self._client = client
         self.status = dict(status)
         self.batch_id: str = status["batch_id"]
-        self._path = f"/api/v1/optimize/batch/{self.batch_id}"
+        self._path = f"{BATCHES}/{self.batch_id}"
 
     def __repr__(self) -> str:
         return f"BatchHandle({self.batch_id}, {self.status['status']})"
@@ -232,7 +209,7 @@ class BatchHandle:
                         return
             except httpx2.TransportError as error:
                 failures += 1
-                if failures > 5:
+                if failures > MOST_BREAKS:
                     raise ConnectionFailedError(
                         f"the event stream of {self.batch_id} broke {failures} times in a row: {error}"
                     ) from error
@@ -254,7 +231,7 @@ class BatchHandle:
 
     def results(self, *, sort: str | None = None) -> Iterator[dict[str, Any]]:
         """Items page by page, in every state of the batch; ``sort`` as ``rank`` or ``-score``, else in the order of submission."""
-        params = {"limit": PAGE, **({"sort": sort} if sort else {})}
+        params = given(limit=PAGE, sort=sort)
         cursor = -1
         while True:
             page = self._client.read("GET", f"{self._path}/results", params={**params, "cursor": cursor})
@@ -299,25 +276,6 @@ class BatchHandle:
 
         ranking = json.loads(self.report("json"))["ranking"]
         return pd.json_normalize(ranking)
-
-
-def _unexpected(answer: httpx2.Response, wanted: str) -> UnexpectedAnswerError:
-    kind = answer.headers.get("Content-Type", "no content type")
-    return UnexpectedAnswerError(
-        f"{answer.request.url} answered {answer.status_code} with {kind} where stratopt sends {wanted}; "
-        "is this the address of a stratopt server, and not of a proxy or a login page?"
-    )
-
-
-def _failure(answer: httpx2.Response) -> ApiError:
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {"detail": answer.text[:500]}
-    header = answer.headers.get("Retry-After", "")
-    return error_of(
-        answer.status_code, problem if isinstance(problem, dict) else {}, float(header) if header.isdigit() else None
-    )
 
 
 __all__ = ["ApiError", "BatchHandle", "Client", "ConnectionFailedError", "NotFoundError", "UnexpectedAnswerError"]
