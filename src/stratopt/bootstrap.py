@@ -14,6 +14,7 @@ from stratopt.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from opentelemetry.sdk.trace import TracerProvider
 
     from stratopt.api.services.optimization_service import OptimizationService
     from stratopt.api.services.webhook_service import WebhookService
@@ -44,6 +45,7 @@ class Parts:
     keys: ApiKeyStore
     metrics: Metrics
     sender: WebhookSender | None = None
+    tracer_provider: TracerProvider | None = None
 
 
 def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_now: bool = False) -> Parts:
@@ -89,6 +91,7 @@ def _assemble(
     from stratopt.market.catalogue import Catalogue
     from stratopt.monitoring.metrics import Metrics
     from stratopt.monitoring.resources import ResourceGate
+    from stratopt.monitoring.tracing import BatchSpans, exporting_provider
     from stratopt.optimization.artifacts import ArtifactStore
     from stratopt.optimization.batch_manager import BatchOptimizationManager
     from stratopt.optimization.job_store import QueueLimits
@@ -120,14 +123,18 @@ def _assemble(
 
     def job_ended(job: Job, ending: Ending) -> None:
         metrics.job_ended(job, ending)
+        spans.job_ended(job, ending)
         rmtree(checkpoints / job.batch_id / job.job_id, ignore_errors=True)
 
     def batch_ended(batch_id: str, state: BatchState) -> None:
         metrics.batch_ended(batch_id, state)
+        spans.batch_ended(batch_id, state)
         rmtree(checkpoints / batch_id, ignore_errors=True)
         if sender is not None:
             sender.wake()
 
+    provider = exporting_provider() if settings.traces else None
+    spans = BatchSpans(provider)
     gate = ResourceGate(
         minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20,
         maximum_load_per_core=settings.maximum_load_per_core,
@@ -156,7 +163,9 @@ def _assemble(
         webhooks=webhooks,
         retention_seconds=settings.retention_days * 86_400,
     )
-    return Parts(service=service, strategies=strategies, keys=keys, metrics=metrics, sender=sender)
+    return Parts(
+        service=service, strategies=strategies, keys=keys, metrics=metrics, sender=sender, tracer_provider=provider
+    )
 
 
 def _sweep(checkpoints: Path, store: JobStore) -> None:
@@ -208,6 +217,7 @@ def make_server_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         metrics=parts.metrics,
         limits=limits,
         sender=parts.sender,
+        tracer_provider=parts.tracer_provider,
     )
 
 

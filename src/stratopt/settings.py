@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     webhook_first_pause_seconds: float = Field(
         default=5.0, gt=0, description="pause after the first failure; it grows fourfold each time, up to a day"
     )
+    traces: bool = Field(
+        default=False,
+        description="whether spans of requests, batches and jobs are sent by OTLP (needs the extra `otel`; `OTEL_*` variables say where to)",
+    )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
     )

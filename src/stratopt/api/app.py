@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from stratopt._version import __version__
@@ -24,7 +26,16 @@ from stratopt.optimization.webhooks.sender import WebhookSender
 from stratopt.strategies.catalogue import StrategyCatalogue
 from stratopt.wire.problems import Problem
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
 DESCRIPTION = "Optimise many trading strategies in one request and learn which results are real."
+
+
+def _telemetry(provider: TracerProvider | None) -> TelemetryConfig:
+    """Spans of requests only: FastAPI's log records would hold what clients sent, and metrics are Prometheus's."""
+    quiet: TelemetryConfig = {"logs": False, "metrics": False, "operation_spans": False, "auto_configure": False}
+    return {**quiet, "tracing": False} if provider is None else {**quiet, "tracer_provider": provider}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +57,7 @@ def make_app(
     metrics: Metrics,
     limits: AppLimits,
     sender: WebhookSender | None = None,
+    tracer_provider: TracerProvider | None = None,
 ) -> FastAPI:
     """The application; its lifespan starts and stops the supervisor and the sender of webhooks."""
 
@@ -60,6 +72,8 @@ def make_app(
             await run_in_threadpool(sender.stop)
         await run_in_threadpool(service.manager.stop)
         service.manager.store.close()
+        if tracer_provider is not None:
+            await run_in_threadpool(tracer_provider.shutdown)  # sends what waits
 
     problems: dict[int | str, dict[str, object]] = {
         "default": {"model": Problem, "description": "A problem document (RFC 9457)."}
@@ -70,6 +84,7 @@ def make_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         responses=problems,
+        telemetry=_telemetry(tracer_provider),
         docs_url=None,
         redoc_url=None,
     )
