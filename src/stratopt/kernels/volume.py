@@ -188,7 +188,10 @@ def rolling_vwap(
             moment += volume[i] * away - volume[i - period] * oldest
             squares += volume[i] * away * away - volume[i - period] * oldest * oldest
             # Little volume or spread after much of it: nearly all digits cancelled.
-            stale = weight <= ENOUGH_DIGITS * most_weight or squares - moment * moment / weight < ENOUGH_DIGITS * most_squares
+            stale = (
+                weight <= ENOUGH_DIGITS * most_weight
+                or squares - moment * moment / weight < ENOUGH_DIGITS * most_squares
+            )
         if stale:
             base, weight, moment, squares = typical[i], 0.0, 0.0, 0.0
             most_weight, most_squares = 0.0, 0.0
