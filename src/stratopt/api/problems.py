@@ -44,6 +44,7 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "validation_failed": (422, "The request is not valid"),
     "unknown_strategy": (422, "The strategy does not exist"),
     "unknown_symbol": (422, "The symbol does not exist"),
+    "cannot_be_exported": (422, "The result cannot be written as a script"),
     "search_space_too_large": (422, "The request asks for too much"),
     "webhook_url_forbidden": (422, "The webhook address is not allowed"),
     "idempotency_key_reused": (422, "The Idempotency-Key was used with another body"),

@@ -247,6 +247,13 @@ class BatchHandle:
         """One item in full, by strategy_id or job_id."""
         return self._client.request("GET", f"{self._path}/results/{strategy_id}").json()
 
+    def export_pine(self, strategy_id: str, path: str | Path | None = None) -> str:
+        """One result as a TradingView strategy (Pine Script v6), also written to ``path``; by strategy_id or job_id."""
+        text = self._client.request("GET", f"{self._path}/results/{quote(strategy_id, safe='')}/export").text
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
     def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
         """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
         params = {"format": format, **({"allow_partial": "true"} if allow_partial else {})}
