@@ -193,13 +193,15 @@ def optimize(
     cross_validation: bool = True,
     out_of_sample_ratio: float | None = None,
     folds: int = 6,
+    validation: Mapping[str, Any] | None = None,
     **search: Any,
 ) -> OptimizationResult:
     """Optimise one strategy in this process: search on training bars, test on bars the search never saw.
 
     ``bars`` is a series, or the body of ``POST /optimize/single`` (then nothing else is given). ``search`` takes the fields of
-    ``SearchConfig``: ``max_evals``, ``algorithm``, ``objective``, ``n_startup_jobs``, ``min_trades``. The same request gives the same
-    result here, over HTTP and inside any batch.
+    ``SearchConfig``: ``max_evals``, ``algorithm``, ``objective``, ``n_startup_jobs``, ``min_trades``; ``validation`` the further fields of
+    ``validation_config``, for example ``{"monte_carlo_runs": 200}``. The same request gives the same result here, over HTTP and inside any
+    batch.
 
     Raises
     ------
@@ -222,7 +224,8 @@ def optimize(
     if strategy is None:
         raise TypeError("optimize(bars, strategy) needs a strategy: a name or a Strategy")
     _parse(wire.OptimizationConfig, search)
-    _parse(wire.ValidationConfig, {"out_of_sample_ratio": out_of_sample_ratio, "folds": folds})
+    tests = {"out_of_sample_ratio": out_of_sample_ratio, "folds": folds, **(validation or {})}
+    wanted = _parse(wire.ValidationConfig, tests).model_dump(exclude_none=True)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**53:
         raise ParameterValidationError(f"seed must be a whole number from 0 to 2**53 - 1, not {seed!r}")
     found = (
@@ -237,7 +240,7 @@ def optimize(
         timeframe=str(bars.timeframe),
         parameter_space=None if parameter_space is None else changes_as_document(parameter_space),
         search=SearchConfig(cross_validation=cross_validation, **search),
-        validation=ValidationConfig(out_of_sample_ratio=out_of_sample_ratio, folds=folds),
+        validation=ValidationConfig(**wanted),
         costs=costs or Costs(),
         execution=execution or Execution(),
         seed=seed,

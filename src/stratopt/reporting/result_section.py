@@ -87,7 +87,52 @@ def _robustness(robustness: Mapping[str, Any]) -> list[Block]:
         found += _regimes(robustness["regimes"])
     if robustness["cross_asset"] is not None:
         found.append(_cross_asset(robustness["cross_asset"]))
+    if rows := _null_rows(robustness):
+        found.append(Table(titles=["Further test", "Value", "Error", "What it means"], rows=rows, numbers=range(1, 2)))
     return found
+
+
+def _null_rows(robustness: Mapping[str, Any]) -> list[list[str]]:
+    """Random entries, bar permutation, combinatorial cross-validation: those that were asked for."""
+    rows = []
+    if entries := robustness.get("random_entries"):
+        rows.append(
+            [
+                "Random entries, p",
+                n.probability(entries["p_value"]),
+                f"± {1.96 * entries['standard_error']:.3f}, {n.count(entries['runs'])} runs",
+                (
+                    f"share of {n.count(entries['trades'])} equal trades at random bars that earn as much; they earned "
+                    f"{n.percent(entries['mean_of_random_per_year'])} a year on average, these {n.percent(entries['return_per_year'])}, before costs"
+                ),
+            ]
+        )
+    if permuted := robustness.get("permutation"):
+        rows.append(
+            [
+                "Bar permutation, p",
+                n.probability(permuted["p_value"]),
+                f"± {1.96 * permuted['standard_error']:.3f}, {n.count(permuted['runs'])} searches",
+                (
+                    f"how often the same search finds as good a point where the order of the bars is random; median {n.ratio(permuted['score_p50_of_permuted'])}, "
+                    f"here {n.ratio(permuted['score'])}"
+                ),
+            ]
+        )
+    if paths := robustness.get("combinatorial"):
+        ratios = paths["path_sharpe_ratios"]
+        rows.append(
+            [
+                "Sharpe ratio, combinatorial paths",
+                n.ratio(paths["sharpe_mean"]),
+                f"± {1.96 * paths['sharpe_standard_error']:.2f}; paths from {n.ratio(min(ratios))} to {n.ratio(max(ratios))}",
+                (
+                    f"mean of {len(ratios)} purged and embargoed paths of {paths['splits']} searches; {n.share(paths['share_of_losing_paths'])} lose. Trains on the "
+                    "future of its test bars and its paths share data: a spread, not a simulation"
+                ),
+            ]
+        )
+    return rows
 
 
 def _monte_carlo(m: Mapping[str, Any]) -> Table:

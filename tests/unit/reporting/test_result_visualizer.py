@@ -154,3 +154,17 @@ def test_empty_and_failed_batches_say_what_happened(reports):
     assert "nothing to rank" in visualizer.text(reports["empty"])
     assert "strategy_error" in visualizer.text(reports["all_failed"])
     assert "2 of 4 optimisations succeeded, 2 did not" in visualizer.text(reports["cancelled"])
+
+
+def test_further_tests_stand_in_every_detailed_report(reports):
+    """Random entries, permutation and combinatorial paths: value, error and meaning, in HTML, text and Markdown."""
+    visualizer, report = ResultVisualizer(), reports["mixed"]
+    texts = (visualizer.text(report, "detailed"), visualizer.markdown(report, "detailed"), visualizer.html(report))
+    for text in texts:
+        for said in (
+            "Random entries, p",
+            "Bar permutation, p",
+            "Sharpe ratio, combinatorial paths",
+            "a spread, not a simulation",
+        ):
+            assert text.count(said) == len(report.ranking)
