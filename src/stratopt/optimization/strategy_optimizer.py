@@ -297,6 +297,7 @@ def _effort(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) ->
         "algorithm": spec.search.algorithm,
         "searches": len(studies),
         "evaluations": evaluations,
+        "last_search_evaluations": len(final.trials),
         "repeated": repeated,
         "infeasible": infeasible,
         "repeated_share": repeated / (evaluations + repeated) if evaluations else 0.0,

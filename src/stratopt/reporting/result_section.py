@@ -9,6 +9,7 @@ from stratopt.optimization.batch_report import BatchAnalysisReport, RankedResult
 from stratopt.reporting import numbers as n
 from stratopt.reporting.document import Block, Note, Picture, Section, Table
 from stratopt.reporting.result_charts import drawdown_chart, equity_chart, monthly_chart, surface_chart
+from stratopt.reporting.search_section import search_blocks
 
 
 def result_sections(report: BatchAnalysisReport) -> Sequence[Section]:
@@ -25,6 +26,7 @@ def _section(r: RankedResult, detail: ResultDetail) -> Section:
         Picture(svg=monthly_chart(detail.monthly_returns), caption="Out-of-sample return by month"),
         Table(titles=["Evidence", "Value", "What it means"], rows=_evidence_rows(r), numbers=range(1, 2)),
         Picture(svg=surface_chart(detail.surface), caption="Score of the last search by parameters, dark is better"),
+        *search_blocks(detail.search, r.best_params),
         *_robustness(r.robustness),
     ]
     title = f"{r.rank}. {r.strategy_id} on {r.symbol} {r.timeframe}: {n.VERDICTS[r.verdict]}, Sharpe OOS {n.ratio(r.out_of_sample['sharpe_ratio'])}"
