@@ -250,3 +250,16 @@ def test_a_result_is_exported_as_a_script(home: Path) -> None:
     assert refused.returncode == 3
     assert "no result to export" in refused.stderr
     assert stratopt("export", "pine", "bat_0", home=home).returncode == 2
+
+
+def test_a_report_is_read_as_pdf(home: Path, server: str, job_file: Path) -> None:
+    """Into a file, for it is no text."""
+    submitted = stratopt("batch", "submit", str(job_file), "--watch", "--json", home=home, server=server)
+    batch_id = json.loads(submitted.stdout)["batch_id"]
+    document = home / "report.pdf"
+    done = stratopt("batch", "report", batch_id, "-f", "pdf", "-o", str(document), home=home, server=server)
+    assert done.returncode == 0, done.stderr
+    assert document.read_bytes().startswith(b"%PDF-")
+    refused = stratopt("batch", "report", batch_id, "-f", "pdf", home=home, server=server)
+    assert refused.returncode == 2
+    assert "--output" in refused.stderr

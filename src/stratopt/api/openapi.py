@@ -27,7 +27,7 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {"200": ("The rows.", (NDJSON,))},
     ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM,)), "204": ("Nothing is left.", ())},
     ("get", f"{ONE_BATCH}/report"): {
-        "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain")),
+        "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain", "application/pdf")),
         "304": ("Not changed.", ()),
     },
     ("post", "/api/v1/optimize/single"): {
@@ -45,7 +45,7 @@ CONFLICTS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("post", "/api/v1/optimize/single"): ("conflict",),
     ("delete", ONE_BATCH): ("batch_running",),
     ("post", f"{ONE_BATCH}/retry"): ("batch_running", "nothing_to_retry"),
-    ("get", f"{ONE_BATCH}/report"): ("batch_not_finished",),
+    ("get", f"{ONE_BATCH}/report"): ("batch_not_finished", "missing_extra"),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}"): ("ambiguous_strategy_id",),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/export"): (
         "ambiguous_strategy_id",

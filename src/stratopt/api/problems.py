@@ -51,6 +51,7 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "rate_limited": (429, "Too many requests"),
     "too_many_active_batches": (429, "Too many unfinished batches"),
     "too_many_streams": (429, "Too many open event streams"),
+    "missing_extra": (501, "This server lacks an optional part"),
     "internal_error": (500, "Something broke on our side"),
     "draining": (503, "The server is shutting down"),
     "queue_full": (503, "The queue is full"),

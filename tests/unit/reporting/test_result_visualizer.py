@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 import time
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from stratopt.errors import StratoptError
 from stratopt.optimization.job_spec import SearchConfig
 from stratopt.optimization.jobs import BatchState, JobId, JobState
 from stratopt.optimization.result_aggregator import ResultAggregator
+from stratopt.reporting import pdf_report
 from stratopt.reporting.result_visualizer import SECTIONS, ResultVisualizer
 from stratopt.reporting.schema import report_schema
 
@@ -193,3 +195,29 @@ def test_a_short_search_says_that_it_learned_no_importance(reports):
     """Twelve evaluations are too few to tell parameters apart."""
     text = ResultVisualizer().text(reports["one"], "detailed")
     assert re.search(r"Parameter importance +n/a  fewer than 20 evaluations", text)
+
+
+def test_a_report_becomes_a_document_with_drawn_colours(reports):
+    """A PDF; its drawings have the colours of the page, for which they need no style sheet."""
+    document = ResultVisualizer().pdf(reports["mixed"])
+    assert document.startswith(b"%PDF-")
+    assert document.rstrip().endswith(b"%%EOF")
+    page = ResultVisualizer().html(reports["one"], "leaderboard")
+    style = pdf_report._drawing_style()
+    assert "var(" not in style
+    assert ".likely_luck { stroke: #b2182b; }" in style
+    assert len(pdf_report.pdf_report(page)) < len(document)
+
+
+def test_a_document_fetches_nothing():
+    """A picture from outside is left out, not loaded."""
+    with pytest.raises(ValueError, match="needs nothing from outside"):
+        pdf_report._fetch_nothing("https://example.org/x.png")
+
+
+def test_without_the_extra_the_way_out_is_told(reports, monkeypatch):
+    """The package that draws PDF is optional."""
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(StratoptError, match=r"stratopt\[pdf\]") as caught:
+        ResultVisualizer().pdf(reports["one"])
+    assert caught.value.code == "missing_extra"

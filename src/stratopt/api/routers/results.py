@@ -32,6 +32,7 @@ REPORT_TYPES = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
+    "pdf": "application/pdf",
 }
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -156,14 +157,14 @@ async def get_events(
 def get_report(
     batch: ReadableBatch,
     service: Service,
-    format: Literal["json", "csv", "html", "md", "txt"] = "json",
+    format: Literal["json", "csv", "html", "md", "txt", "pdf"] = "json",
     section: Literal["all", "executive_summary", "leaderboard", "detailed", "errors"] = "all",
     allow_partial: bool = False,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Ranking, verdicts, statistics, executive summary and errors, whole or by `section` (CSV is always whole).
 
-    Before the end 409, unless `allow_partial=true`.
+    Before the end 409, unless `allow_partial=true`. PDF needs the extra `pdf` on the server, else 501 `missing_extra`.
     """
     if not batch.state.is_terminal and not allow_partial:
         raise BatchOptimizationError(
@@ -183,7 +184,7 @@ def get_report(
         headers["Content-Security-Policy"] = REPORT_POLICY
         pages = visualizer.html_parts(report, section)
         return StreamingResponse(pages, media_type=REPORT_TYPES[format], headers=headers)
-    render = {"json": visualizer.json, "md": visualizer.markdown, "txt": visualizer.text}
+    render = {"json": visualizer.json, "md": visualizer.markdown, "txt": visualizer.text, "pdf": visualizer.pdf}
     content = visualizer.csv(report) if format == "csv" else render[format](report, section)
     return Response(content, media_type=REPORT_TYPES[format], headers=headers)
 
