@@ -187,8 +187,8 @@ def optimize(
     strategy: str | Strategy | None = None,
     *,
     parameter_space: Mapping[str, Any] | None = None,
-    costs: Costs | None = None,
-    execution: Execution | None = None,
+    costs: Costs | Mapping[str, Any] | None = None,
+    execution: Execution | Mapping[str, Any] | None = None,
     seed: int = 0,
     cross_validation: bool = True,
     out_of_sample_ratio: float | None = None,
@@ -208,6 +208,7 @@ def optimize(
     StratoptError
         With a code and the way out: unknown names, bad values, too few bars, a strategy that fails or never trades.
     """
+    from stratopt.backtest.checks import made_of
     from stratopt.backtest.costs import Costs
     from stratopt.backtest.execution import Execution
     from stratopt.optimization.exceptions import ParameterValidationError
@@ -241,8 +242,8 @@ def optimize(
         parameter_space=None if parameter_space is None else changes_as_document(parameter_space),
         search=SearchConfig(cross_validation=cross_validation, **search),
         validation=ValidationConfig(**wanted),
-        costs=costs or Costs(),
-        execution=execution or Execution(),
+        costs=made_of(Costs, costs, "costs"),
+        execution=made_of(Execution, execution, "execution"),
         seed=seed,
     )
     return OptimizationResult(spec, optimize_strategy(spec, bars, found))

@@ -18,7 +18,6 @@ from stratopt.market.stamps import moment_to_ms
 from stratopt.optimization.evidence import gather_evidence
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
-from stratopt.optimization.look_ahead import refuse_look_ahead
 from stratopt.optimization.manifest import manifest
 from stratopt.optimization.robustness import examine
 from stratopt.optimization.searches import FINAL, Search, Searcher
@@ -27,6 +26,7 @@ from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.strategies.base import Direction, Strategy
+from stratopt.strategies.look_ahead import refuse_look_ahead
 
 MOST_WARMUP_SHARE = 0.25
 DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
@@ -56,7 +56,7 @@ def optimize_strategy(
 
     Raises
     ------
-    InvalidStrategyError
+    StrategyError
         ``look_ahead`` when the strategy knows the future.
     OptimizationError
         ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
