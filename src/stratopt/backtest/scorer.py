@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from stratopt.backtest.checks import made_of
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.targets import check_target
@@ -104,17 +105,17 @@ class Scorer:
         self,
         bars: Bars,
         *,
-        costs: Costs | None = None,
-        execution: Execution | None = None,
+        costs: Costs | Mapping[str, Any] | None = None,
+        execution: Execution | Mapping[str, Any] | None = None,
         start: int | None = None,
         stop: int | None = None,
         block_count: int | None = None,
     ) -> None:
-        execution = execution or Execution()
+        execution = made_of(Execution, execution, "execution")
         self.bars = bars
         self.window = evaluation_window(bars, start, stop)
         self.block_count = _check_block_count(block_count, self.window.period_ends.size)
-        settings = execution.settings(costs or Costs(), bars.periods_per_year)
+        settings = execution.settings(made_of(Costs, costs, "costs"), bars.periods_per_year)
         self._window_arguments, self._scratch = _arguments(bars, self.window, settings, stop_atr(bars, execution))
         self._one, self._one_words = padded_rows(1, len(bars))
 

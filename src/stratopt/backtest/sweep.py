@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratopt.backtest.checks import made_of
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.parameter_rows import ParameterRows, grid, is_columnar, listed
@@ -76,8 +77,8 @@ def sweep(
     strategy: str | Strategy,
     params: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
     *,
-    costs: Costs | None = None,
-    execution: Execution | None = None,
+    costs: Costs | Mapping[str, Any] | None = None,
+    execution: Execution | Mapping[str, Any] | None = None,
     start: int | None = None,
     stop: int | None = None,
     block_count: int | None = None,
@@ -110,7 +111,7 @@ def sweep(
     >>> len(result)
     6
     """
-    execution = execution or Execution()
+    execution = made_of(Execution, execution, "execution")
     found = strategy if isinstance(strategy, Strategy) else get_strategy(strategy)
     direction = Direction(execution.direction or Direction.LONG_ONLY)
     scorer = Scorer(bars, costs=costs, execution=execution, start=start, stop=stop, block_count=block_count)

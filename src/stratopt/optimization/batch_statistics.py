@@ -16,8 +16,18 @@ import numpy as np
 
 from stratopt.evaluation.bootstrap import common_block_length
 from stratopt.evaluation.calendar_grid import MOST_BUCKETS, widen
-from stratopt.evaluation.effective_trials import correlation_eigenvalues, entropy_rank
+from stratopt.evaluation.effective_trials import (
+    average_correlation_trials,
+    cheverud_nyholt,
+    correlation_eigenvalues,
+    entropy_rank,
+    kaiser_count,
+    mean_correlation,
+    participation_ratio,
+    variance_count,
+)
 from stratopt.evaluation.multiple_testing import DEFAULT_DRAWS, step_down_p_values, superior_predictive_ability
+from stratopt.evaluation.optimal_clusters import optimal_number_of_clusters
 from stratopt.evaluation.overfitting import minimum_backtest_years
 from stratopt.evaluation.sharpe import annual_sharpe_needed
 from stratopt.evaluation.winner_bias import CorrectedHeadline, corrected_headline
@@ -27,6 +37,7 @@ from stratopt.optimization.jobs import Job
 
 MOST_OVERFITTING_COLUMNS = 8192
 MOST_ABILITY_COLUMNS = 32_768
+MOST_CLUSTERED_COLUMNS = 128
 FEWEST_BUCKETS = 10
 STEP_DOWN_DRAWS = 4000
 
@@ -56,6 +67,7 @@ class BatchStatistics:
     spa: Mapping[str, Any] | None
     pbo: Mapping[str, Any] | None
     effective_trials: float | None
+    effective_trials_by: Mapping[str, float | None] | None
     minimum_backtest_years: float
     headline: CorrectedHeadline | None
     bucket_days: int | None
@@ -74,6 +86,7 @@ class BatchStatistics:
             "spa": None if self.spa is None else dict(self.spa),
             "pbo": None if self.pbo is None else dict(self.pbo),
             "effective_trials": self.effective_trials,
+            "effective_trials_by": None if self.effective_trials_by is None else dict(self.effective_trials_by),
             "minimum_backtest_years": self.minimum_backtest_years,
             "headline": None if self.headline is None else dataclasses.asdict(self.headline),
             "bucket_days": self.bucket_days,
@@ -105,6 +118,7 @@ def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0)
     excess = _placed(grid, [(s.buckets, (s.returns - s.benchmark)[:, None]) for s in series])
     block = common_block_length(np.nan_to_num(excess))
     spa, pbo, effective, in_matrix = _over_trials(series, block, seed)
+    entropy = None if effective is None else effective["entropy_rank"]
     p_values, headline = _over_strategies(excess, returns, years, block, seed)
     days = [int(result["evidence"]["bucket_days"]) for result in results]
     return BatchStatistics(
@@ -116,7 +130,8 @@ def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0)
         step_down_p={s.job.job_id: p for s, p in zip(series, p_values, strict=True)},
         spa=spa,
         pbo=pbo,
-        effective_trials=effective,
+        effective_trials=entropy,
+        effective_trials_by=effective,
         minimum_backtest_years=minimum_backtest_years(trials),
         headline=headline,
         bucket_days=max(days, default=None),
@@ -179,8 +194,8 @@ def _over_strategies(
 
 def _over_trials(
     series: Sequence[_Series], block: float, seed: int
-) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, float | None, int]:
-    """SPA, PBO and effective number over the trials of all jobs, and how many entered."""
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, Mapping[str, float | None] | None, int]:
+    """SPA, PBO and effective numbers over the trials of all jobs, and how many entered."""
     searched = [s for s in series if s.trials.size]
     if len(searched) < len(series) or not searched:
         return None, None, None, 0
@@ -192,9 +207,24 @@ def _over_trials(
     return (
         None if ability is None else dataclasses.asdict(ability),
         None if shared is None else trial_overfitting(_thinned(shared, MOST_OVERFITTING_COLUMNS)),
-        None if shared is None else entropy_rank(correlation_eigenvalues(shared)),
+        None if shared is None else _effective_trials(shared, seed),
         excess.shape[1],
     )
+
+
+def _effective_trials(shared: AnyArray, seed: int) -> Mapping[str, float | None]:
+    """Every estimate of the number of unrelated trials, by name; only the entropy rank is used, the others show how far they disagree."""
+    eigenvalues = correlation_eigenvalues(shared)
+    clusters = optimal_number_of_clusters(_thinned(shared, MOST_CLUSTERED_COLUMNS), seed)
+    return {
+        "entropy_rank": entropy_rank(eigenvalues),
+        "mean_correlation": average_correlation_trials(mean_correlation(shared), shared.shape[1]),
+        "participation_ratio": participation_ratio(eigenvalues),
+        "kaiser_count": float(kaiser_count(eigenvalues)),
+        "principal_components_95": float(variance_count(eigenvalues)),
+        "cheverud_nyholt": cheverud_nyholt(eigenvalues),
+        "optimal_clusters": None if clusters is None else float(clusters),
+    }
 
 
 def _shared(searched: Sequence[_Series]) -> AnyArray | None:

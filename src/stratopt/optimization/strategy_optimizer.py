@@ -18,23 +18,18 @@ from stratopt.market.stamps import moment_to_ms
 from stratopt.optimization.evidence import gather_evidence
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
-from stratopt.optimization.look_ahead import refuse_look_ahead
 from stratopt.optimization.manifest import manifest
 from stratopt.optimization.robustness import examine
+from stratopt.optimization.searches import FINAL, Search, Searcher
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
-from stratopt.search.algorithms import make_sampler
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
-from stratopt.search.study import Limits, StudyResult, run_study
 from stratopt.strategies.base import Direction, Strategy
+from stratopt.strategies.look_ahead import refuse_look_ahead
 
 MOST_WARMUP_SHARE = 0.25
 DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
-POINTS_AT_ONCE = 4
-"""Points that the engine is asked for together: they share one fit of its model and one call of the backtest engine."""
-FINAL = -1
-"""Number of the last search, whose parameters are the ones to go on with; folds count from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,20 +38,6 @@ class Optimized:
 
     result: Mapping[str, Any]
     tables: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """One finished search: ``fold`` is its number or ``FINAL``."""
-
-    fold: int
-    window: Fold
-    study: StudyResult
-
-    @property
-    def params(self) -> dict[str, Any] | None:
-        """The best point, or None where no point was feasible."""
-        return None if self.study.best is None else self.study.best.params
 
 
 def optimize_strategy(
@@ -75,7 +56,7 @@ def optimize_strategy(
 
     Raises
     ------
-    InvalidStrategyError
+    StrategyError
         ``look_ahead`` when the strategy knows the future.
     OptimizationError
         ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
@@ -105,9 +86,10 @@ def optimize_strategy(
         objectives=spec.search.objectives or (),
         constraints=spec.search.constraints or (),
     )
-    searches = _search_all(spec, space, evaluator, folds, first, on_progress)
+    searcher = Searcher(spec, space, on_progress)
+    searches = _search_all(spec, evaluator, searcher, folds, first)
     _refuse_without_trades(spec, searches)
-    return _tell(spec, space, evaluator, searches, first, other_bars)
+    return _tell(spec, space, evaluator, searcher, searches, first, other_bars)
 
 
 def _refuse_constant_volume(bars: Bars, strategy: Strategy) -> None:
@@ -145,12 +127,7 @@ def _folds(spec: JobSpec, first: int, stop: int) -> Sequence[Fold]:
 
 
 def _search_all(
-    spec: JobSpec,
-    space: ParameterSpace,
-    evaluator: TrialEvaluator,
-    folds: Sequence[Fold],
-    first: int,
-    on_progress: Callable[[int], None] | None,
+    spec: JobSpec, evaluator: TrialEvaluator, searcher: Searcher, folds: Sequence[Fold], first: int
 ) -> Sequence[Search]:
     """A search for every fold and, with walk-forward, a final one over all bars."""
     windows = list(enumerate(folds))
@@ -158,44 +135,14 @@ def _search_all(
         stop = folds[-1].test_stop
         windows.append((FINAL, Fold(train_start=first, train_stop=stop, test_start=stop, test_stop=stop)))
     seeds = np.random.SeedSequence(spec.search_seed).generate_state(len(windows), np.uint32)
-    done = 0
-
-    def count(evaluations: int) -> None:
-        nonlocal done
-        done += evaluations
-        if on_progress:
-            on_progress(done)
-
-    search = spec.search
-    objectives = len(search.objectives or (search.objective,))
-    limits = Limits(
-        max_evaluations=search.max_evals,
-        max_seconds=search.max_seconds,
-        early_stop_rounds=search.early_stop_rounds,
-        target_score=search.target_score,
-    )
-    searches = []
-    for (number, window), seed in zip(windows, seeds, strict=True):
-        sampler = make_sampler(
-            search.algorithm,
-            space,
-            seed=int(seed),
-            startup_trials=search.n_startup_jobs,
-            budget=search.max_evals,
-            objectives=objectives,
+    return [
+        Search(
+            fold=number,
+            window=window,
+            study=searcher.run(evaluator.window(window.train_start, window.train_stop), int(seed)),
         )
-        study = run_study(
-            space,
-            sampler,
-            evaluator.window(window.train_start, window.train_stop),
-            limits=limits,
-            batch_size=POINTS_AT_ONCE,
-            objectives=objectives,
-            first_points=[space.validate(params) for params in search.first_points or ()],
-            on_trials=count,
-        )
-        searches.append(Search(fold=number, window=window, study=study))
-    return searches
+        for (number, window), seed in zip(windows, seeds, strict=True)
+    ]
 
 
 def _refuse_without_trades(spec: JobSpec, searches: Sequence[Search]) -> None:
@@ -220,6 +167,7 @@ def _tell(
     spec: JobSpec,
     space: ParameterSpace,
     evaluator: TrialEvaluator,
+    searcher: Searcher,
     searches: Sequence[Search],
     first: int,
     others: Sequence[Bars],
@@ -235,7 +183,9 @@ def _tell(
     found = gather_evidence(
         spec, evaluator, study=final.study, inside=inside, outside=outside, stitched=stitched, first=first
     )
-    robustness = examine(spec, evaluator, params=final.params, outside=outside, others=others)
+    robustness = examine(
+        spec, evaluator, searcher, searches, params=final.params, outside=outside, others=others, first=first
+    )
     result = {
         "summary": _summary(spec, final.params, inside, outside),
         "best_params": final.params,
@@ -347,6 +297,7 @@ def _effort(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) ->
         "algorithm": spec.search.algorithm,
         "searches": len(studies),
         "evaluations": evaluations,
+        "last_search_evaluations": len(final.trials),
         "repeated": repeated,
         "infeasible": infeasible,
         "repeated_share": repeated / (evaluations + repeated) if evaluations else 0.0,

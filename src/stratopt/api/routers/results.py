@@ -18,8 +18,9 @@ from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.services.views import result_view
 from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
 from stratopt.errors import StratoptError
+from stratopt.export.pine import export_pine
 from stratopt.optimization.exceptions import BatchOptimizationError
-from stratopt.optimization.jobs import JobState
+from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
 
 router = APIRouter(prefix="/api/v1/optimize/batch/{batch_id}", tags=["results"])
@@ -31,6 +32,7 @@ REPORT_TYPES = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
+    "pdf": "application/pdf",
 }
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -73,6 +75,26 @@ def get_result(batch: ReadableBatch, strategy_id: str, service: Service) -> Resp
     return JsonResponse(result_view(service.job_of(batch, strategy_id)))
 
 
+@router.get("/results/{strategy_id}/export", summary="One result as a TradingView script")
+def get_export(batch: ReadableBatch, strategy_id: str, service: Service, format: Literal["pine"] = "pine") -> Response:
+    """Pine Script v6 of the strategy with its best parameters; the comment at its top tells the tests and the verdict.
+
+    The verdict is that of the batch's ranking as it stands. 422 `cannot_be_exported` for strategies of your own and for stops.
+    """
+    job = _with_result(service.job_of(batch, strategy_id), "script")
+    assert job.result is not None
+    script = export_pine(job.result, verdict=_judged(service, batch, job))
+    name = f"{job.spec.strategy_id}-{job.spec.symbol}-{job.spec.timeframe}.pine"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(script, media_type=REPORT_TYPES["txt"], headers=headers)
+
+
+def _judged(service: OptimizationService, batch: Batch, job: Job) -> dict[str, Any] | None:
+    """The job's verdict in the report, None where it has no line (yet)."""
+    row = next((row for row in service.report(batch).ranking if row.job_id == job.job_id), None)
+    return None if row is None else {"verdict": row.verdict, "verdict_reasons": row.verdict_reasons}
+
+
 @router.get("/results/{strategy_id}/{table}", summary="Trials, equity or trades of one result")
 def get_table(
     batch: ReadableBatch,
@@ -82,15 +104,20 @@ def get_table(
     max_points: Annotated[int, Query(ge=2)] = 5000,
 ) -> Response:
     """NDJSON; `equity` is thinned to `max_points` rows, the first and the last kept."""
-    job = service.job_of(batch, strategy_id)
-    if job.result is None:
-        code = "not_found" if job.state.is_terminal else "batch_not_finished"
-        raise BatchOptimizationError(
-            f"job {job.job_id} is {job.state} and has no {table}", code=code, job_id=job.job_id
-        )
+    job = _with_result(service.job_of(batch, strategy_id), table)
+    assert job.result is not None
     rows = _rows(service, job.result["artifacts"][table], max_points if table == "equity" else None)
     lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=True)
     return StreamingResponse(lines, media_type=NDJSON)
+
+
+def _with_result(job: Job, wanted: str) -> Job:
+    if job.result is None:
+        code = "not_found" if job.state.is_terminal else "batch_not_finished"
+        raise BatchOptimizationError(
+            f"job {job.job_id} is {job.state} and has no {wanted}", code=code, job_id=job.job_id
+        )
+    return job
 
 
 def _rows(service: OptimizationService, name: str, max_points: int | None) -> Iterator[dict[str, Any]]:
@@ -130,14 +157,14 @@ async def get_events(
 def get_report(
     batch: ReadableBatch,
     service: Service,
-    format: Literal["json", "csv", "html", "md", "txt"] = "json",
+    format: Literal["json", "csv", "html", "md", "txt", "pdf"] = "json",
     section: Literal["all", "executive_summary", "leaderboard", "detailed", "errors"] = "all",
     allow_partial: bool = False,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Ranking, verdicts, statistics, executive summary and errors, whole or by `section` (CSV is always whole).
 
-    Before the end 409, unless `allow_partial=true`.
+    Before the end 409, unless `allow_partial=true`. PDF needs the extra `pdf` on the server, else 501 `missing_extra`.
     """
     if not batch.state.is_terminal and not allow_partial:
         raise BatchOptimizationError(
@@ -157,7 +184,7 @@ def get_report(
         headers["Content-Security-Policy"] = REPORT_POLICY
         pages = visualizer.html_parts(report, section)
         return StreamingResponse(pages, media_type=REPORT_TYPES[format], headers=headers)
-    render = {"json": visualizer.json, "md": visualizer.markdown, "txt": visualizer.text}
+    render = {"json": visualizer.json, "md": visualizer.markdown, "txt": visualizer.text, "pdf": visualizer.pdf}
     content = visualizer.csv(report) if format == "csv" else render[format](report, section)
     return Response(content, media_type=REPORT_TYPES[format], headers=headers)
 
