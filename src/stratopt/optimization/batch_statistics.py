@@ -24,6 +24,7 @@ from stratopt.evaluation.winner_bias import CorrectedHeadline, corrected_headlin
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D, Int64Array1D
 from stratopt.optimization.evidence import trial_overfitting
 from stratopt.optimization.jobs import Job
+from stratopt.optimization.processes import one_library_thread
 
 MOST_OVERFITTING_COLUMNS = 8192
 MOST_ABILITY_COLUMNS = 32_768
@@ -94,6 +95,7 @@ class _Series:
     trial_benchmark: AnyArray
 
 
+@one_library_thread()
 def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0) -> BatchStatistics:
     """Statistics over the succeeded ``jobs`` of a batch; the same jobs give the same numbers."""
     results = [job.result for job in jobs if job.result is not None]
