@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stratopt.evaluation.bootstrap import common_block_length
+from stratopt.evaluation.bootstrap import SHORTEST_BLOCK, affordable_draws, common_block_length
 from stratopt.evaluation.calendar_grid import MOST_BUCKETS, widen
 from stratopt.evaluation.effective_trials import (
     average_correlation_trials,
@@ -26,7 +26,7 @@ from stratopt.evaluation.effective_trials import (
     participation_ratio,
     variance_count,
 )
-from stratopt.evaluation.multiple_testing import DEFAULT_DRAWS, step_down_p_values, superior_predictive_ability
+from stratopt.evaluation.multiple_testing import step_down_p_values, superior_predictive_ability
 from stratopt.evaluation.optimal_clusters import optimal_number_of_clusters
 from stratopt.evaluation.overfitting import minimum_backtest_years
 from stratopt.evaluation.sharpe import annual_sharpe_needed
@@ -34,12 +34,12 @@ from stratopt.evaluation.winner_bias import CorrectedHeadline, corrected_headlin
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D, Int64Array1D
 from stratopt.optimization.evidence import trial_overfitting
 from stratopt.optimization.jobs import Job
+from stratopt.optimization.processes import one_library_thread
 
 MOST_OVERFITTING_COLUMNS = 8192
 MOST_ABILITY_COLUMNS = 32_768
 MOST_CLUSTERED_COLUMNS = 128
 FEWEST_BUCKETS = 10
-STEP_DOWN_DRAWS = 4000
 
 
 class TableReader(Protocol):
@@ -96,10 +96,11 @@ class BatchStatistics:
 
 @dataclass(frozen=True, eq=False)
 class _Series:
-    """One job on the batch's grid: out-of-sample returns and benchmark, and its trials with their buckets."""
+    """One job on the batch's grid: out-of-sample ``periods``, returns and benchmark, and its trials with their buckets."""
 
     job: Job
     buckets: Int64Array1D
+    periods: float
     returns: Float64Array1D
     benchmark: Float64Array1D
     trial_buckets: Int64Array1D
@@ -107,6 +108,7 @@ class _Series:
     trial_benchmark: AnyArray
 
 
+@one_library_thread()
 def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0) -> BatchStatistics:
     """Statistics over the succeeded ``jobs`` of a batch; the same jobs give the same numbers."""
     results = [job.result for job in jobs if job.result is not None]
@@ -116,7 +118,7 @@ def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0)
     shortest = min(years, default=None)
     grid, returns = _outside(series)
     excess = _placed(grid, [(s.buckets, (s.returns - s.benchmark)[:, None]) for s in series])
-    block = common_block_length(np.nan_to_num(excess))
+    block = common_block_length(np.nan_to_num(excess), shortest=SHORTEST_BLOCK / _periods_a_bucket(series))
     spa, pbo, effective, in_matrix = _over_trials(series, block, seed)
     entropy = None if effective is None else effective["entropy_rank"]
     p_values, headline = _over_strategies(excess, returns, years, block, seed)
@@ -173,7 +175,13 @@ def _series(
         trial_numbers, trials = widen(columns["bucket"][rows], table["returns"].T, factor)
         _, asset = widen(columns["bucket"][rows], columns["asset"][rows], factor)
         benchmark = np.outer(asset, table["mean_weight"]).astype(np.float32)
-    return _Series(job, numbers, pair[:, 0], pair[:, 1], trial_numbers, trials, benchmark)
+    periods = float(columns["oos_periods"][tested].sum())
+    return _Series(job, numbers, periods, pair[:, 0], pair[:, 1], trial_numbers, trials, benchmark)
+
+
+def _periods_a_bucket(series: Sequence[_Series]) -> float:
+    """Mean over all out-of-sample buckets, at least 1."""
+    return max(1.0, sum(s.periods for s in series) / max(1, sum(s.buckets.size for s in series)))
 
 
 def _outside(series: Sequence[_Series]) -> tuple[Int64Array1D, Float64Array2D]:
@@ -189,7 +197,8 @@ def _over_strategies(
         return [None] * excess.shape[1], None
     per_year = np.sum(~np.isnan(returns), axis=0) / np.asarray(years)
     headline = corrected_headline(returns, periods_per_year=per_year, mean_block=block, seed=seed)
-    return step_down_p_values(excess, mean_block=block, draws=STEP_DOWN_DRAWS, seed=seed), headline
+    draws = affordable_draws(*excess.shape)
+    return step_down_p_values(excess, mean_block=block, draws=draws, seed=seed), headline
 
 
 def _over_trials(
@@ -202,7 +211,7 @@ def _over_trials(
     grid = _union([s.trial_buckets for s in searched])
     excess = _placed(grid, [(s.trial_buckets, s.trials - s.trial_benchmark) for s in searched], np.float32)
     excess = _thinned(excess, MOST_ABILITY_COLUMNS)
-    ability = superior_predictive_ability(excess, mean_block=block, draws=DEFAULT_DRAWS, seed=seed)
+    ability = superior_predictive_ability(excess, mean_block=block, draws=affordable_draws(*excess.shape), seed=seed)
     shared = _shared(searched)
     return (
         None if ability is None else dataclasses.asdict(ability),
