@@ -287,6 +287,7 @@ def test_a_result_is_exported_with_its_verdict_and_the_rest_is_refused(client: C
     answer = http.get(f"{base}/RSI/export", params={"format": "pine"})
     assert answer.headers["Content-Disposition"] == 'attachment; filename="RSI-BTC-1d.pine"'
     assert answer.text == script
+    assert http.get(f"/api/v1/optimize/jobs/{row['job_id']}/export").text == script
     refused = http.get(f"{base}/HigherClose/export")
     assert (refused.status_code, refused.json()["code"]) == (422, "cannot_be_exported")
     assert "Python of your own" in refused.json()["detail"]

@@ -24,6 +24,7 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("post", f"{ONE_BATCH}/cancel"): {"200": ("It had ended.", (JSON,)), "202": ("It is being cancelled.", (JSON,))},
     ("get", f"{ONE_BATCH}/results"): {"200": ("The items, as `Accept` asks.", (JSON, NDJSON, "text/csv"))},
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/export"): {"200": ("The script.", ("text/plain",))},
+    ("get", "/api/v1/optimize/jobs/{job_id}/export"): {"200": ("The script.", ("text/plain",))},
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {"200": ("The rows.", (NDJSON,))},
     ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM,)), "204": ("Nothing is left.", ())},
     ("get", f"{ONE_BATCH}/report"): {
@@ -54,6 +55,7 @@ CONFLICTS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): ("ambiguous_strategy_id", "batch_not_finished"),
     ("get", "/api/v1/optimize/jobs/{job_id}/result"): ("batch_not_finished",),
+    ("get", "/api/v1/optimize/jobs/{job_id}/export"): ("batch_not_finished", "cannot_be_exported"),
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): ("conflict",),
 }
 SUBMISSIONS = {("post", BATCH), ("post", "/api/v1/optimize/single")}

@@ -14,11 +14,10 @@ from starlette.responses import Response, StreamingResponse
 from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service, is_known_version, preferred
 from stratopt.api.security import Reader
 from stratopt.api.services.error_report import error_report
-from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.api.services.optimization_service import OptimizationService, require_result
 from stratopt.api.services.views import result_view
 from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
 from stratopt.errors import StratoptError
-from stratopt.export.pine import export_pine
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
@@ -81,18 +80,14 @@ def get_export(batch: ReadableBatch, strategy_id: str, service: Service, format:
 
     The verdict is that of the batch's ranking as it stands. 422 `cannot_be_exported` for strategies of your own and for stops.
     """
-    job = _with_result(service.job_of(batch, strategy_id), "script")
-    assert job.result is not None
-    script = export_pine(job.result, verdict=_judged(service, batch, job))
+    return script_answer(service, batch, service.job_of(batch, strategy_id))
+
+
+def script_answer(service: OptimizationService, batch: Batch, job: Job) -> Response:
+    """A result in Pine Script as a file."""
     name = f"{job.spec.strategy_id}-{job.spec.symbol}-{job.spec.timeframe}.pine"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(script, media_type=REPORT_TYPES["txt"], headers=headers)
-
-
-def _judged(service: OptimizationService, batch: Batch, job: Job) -> dict[str, Any] | None:
-    """The job's verdict in the report, None where it has no line (yet)."""
-    row = next((row for row in service.report(batch).ranking if row.job_id == job.job_id), None)
-    return None if row is None else {"verdict": row.verdict, "verdict_reasons": row.verdict_reasons}
+    return Response(service.pine_script(batch, job), media_type=REPORT_TYPES["txt"], headers=headers)
 
 
 @router.get("/results/{strategy_id}/{table}", summary="Trials, equity or trades of one result")
@@ -104,20 +99,11 @@ def get_table(
     max_points: Annotated[int, Query(ge=2)] = 5000,
 ) -> Response:
     """NDJSON; `equity` is thinned to `max_points` rows, the first and the last kept."""
-    job = _with_result(service.job_of(batch, strategy_id), table)
-    assert job.result is not None
-    rows = _rows(service, job.result["artifacts"][table], max_points if table == "equity" else None)
+    job = service.job_of(batch, strategy_id)
+    result = require_result(job, table)
+    rows = _rows(service, result["artifacts"][table], max_points if table == "equity" else None)
     lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=True)
     return StreamingResponse(lines, media_type=NDJSON)
-
-
-def _with_result(job: Job, wanted: str) -> Job:
-    if job.result is None:
-        code = "not_found" if job.state.is_terminal else "batch_not_finished"
-        raise BatchOptimizationError(
-            f"job {job.job_id} is {job.state} and has no {wanted}", code=code, job_id=job.job_id
-        )
-    return job
 
 
 def _rows(service: OptimizationService, name: str, max_points: int | None) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ import orjson
 from stratopt.api.services.planning import Plan, Planner, evaluations_of
 from stratopt.api.services.report_cache import ReportCache
 from stratopt.api.services.views import batch_view, result_view
+from stratopt.export.pine import export_pine
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
@@ -166,6 +167,16 @@ class OptimizationService:
             lambda: ResultAggregator().aggregate(batch, self.manager.store.jobs(batch.batch_id), self.artifacts),
         )
 
+    def pine_script(self, batch: Batch, job: Job) -> str:
+        """A job's result in Pine Script, with its verdict in the batch's report as it stands.
+
+        BatchOptimizationError ``batch_not_finished`` or ``not_found`` where there is no result, ExportError ``cannot_be_exported``.
+        """
+        result = require_result(job, "script")
+        row = next((row for row in self.report(batch).ranking if row.job_id == job.job_id), None)
+        verdict = None if row is None else {"verdict": row.verdict, "verdict_reasons": row.verdict_reasons}
+        return export_pine(result, verdict=verdict)
+
     # ---- changes
 
     def retry(self, batch: Batch, *, owner: str = "") -> Batch:
@@ -200,3 +211,13 @@ class OptimizationService:
         """Remove a finished batch with its tables."""
         for name in self.manager.store.delete_batch(batch.batch_id):
             self.artifacts.delete(name)
+
+
+def require_result(job: Job, wanted: str) -> Mapping[str, Any]:
+    """A job's result; BatchOptimizationError where there is none, or none yet, to read ``wanted`` from."""
+    if job.result is None:
+        code = "not_found" if job.state.is_terminal else "batch_not_finished"
+        raise BatchOptimizationError(
+            f"job {job.job_id} is {job.state} and has no {wanted}", code=code, job_id=job.job_id
+        )
+    return job.result
