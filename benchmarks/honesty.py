@@ -1,6 +1,7 @@
 """Does the verdict keep its promise? Batches over markets with and without an edge, end to end: service, workers, search, report.
 
-``python benchmarks/honesty.py --seeds 200`` writes the table to docs/explanation/honesty.md and the counts to benchmarks/honesty.json.
+``python benchmarks/honesty.py --seeds 200`` writes the table to docs/explanation/honesty.md, its short form to README.md and the counts to
+benchmarks/honesty.json, and tells of each of the eight pass bars whether it is met.
 Every seed is one batch of eight families, TPE with 50 evaluations in each of six folds and once over all bars.
 """
 
@@ -21,7 +22,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from honesty_markets import SCENARIOS, WITHOUT_EDGE, YEAR, Scenario, market
-from honesty_table import write_document
+from honesty_table import bars_of, write_pages
+
+from stratopt.evaluation.verdict import FEWEST_TRADES
 
 HERE = Path(__file__).parent
 FRESH_BARS = 30_000
@@ -29,13 +32,15 @@ IN_FLIGHT = 4
 
 
 def request(scenario: Scenario, symbol: str, names: Sequence[str], seed: int) -> dict[str, Any]:
-    """One batch: every default of the service but no costs, which is the hardest case, and fills at the close of the decision."""
+    """One batch: every default of the service but no costs, which is the hardest case, fills at the close of the decision, and no points
+    with fewer trades than the verdict asks for, in every market.
+    """
     return {
         "strategies": list(names),
         "common_config": {
             "asset": symbol,
             "timeframe": "1d",
-            "optimization_config": {"max_evals": 50, "algorithm": "tpe"},
+            "optimization_config": {"max_evals": 50, "algorithm": "tpe", "min_trades": FEWEST_TRADES},
             "costs": {"fee_bps": 0, "slippage_bps": 0},
             "execution": {"fill": "same_close", "direction": scenario.direction},
         },
@@ -157,6 +162,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="stop in time; what is measured is told")
     parser.add_argument("--json", type=Path, default=HERE / "honesty.json")
     parser.add_argument("--document", type=Path, default=HERE.parent / "docs" / "explanation" / "honesty.md")
+    parser.add_argument("--readme", type=Path, default=HERE.parent / "README.md")
     chosen = parser.parse_args()
     began, wanted = time.monotonic(), chosen.scenarios.split(",")
     facts: dict[str, list[Mapping[str, Any]]] = {name: [] for name in wanted}
@@ -178,7 +184,9 @@ def main() -> None:
             )
     seconds = time.monotonic() - began
     chosen.json.write_text(json.dumps({"seconds": seconds, "facts": facts}))
-    print(write_document(facts, seconds, chosen.document))
+    write_pages(facts, seconds, chosen.document, chosen.readme)
+    for bar in bars_of(facts):
+        print(f"{bar.number} {'met' if bar.met else 'NOT MET'}: {bar.text}: {bar.measured}")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="trend-3.5", returns=trending(3.5), edge=FOLLOWERS),
         Scenario(name="mr-0.11", returns=reverting(-0.11), edge=REVERTERS),
         Scenario(name="trend-2.5", returns=trending(2.5), edge=FOLLOWERS),
+        Scenario(name="mr-0.14", returns=reverting(-0.14), edge=REVERTERS),
     )
 }
 WITHOUT_EDGE = "Calendar"

@@ -80,7 +80,7 @@ def _assemble(
     from stratopt.optimization.artifacts import ArtifactStore
     from stratopt.optimization.batch_manager import BatchOptimizationManager
     from stratopt.optimization.job_store import QueueLimits
-    from stratopt.optimization.jobs import Job
+    from stratopt.optimization.jobs import BatchState, Job
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.strategies.catalogue import StrategyCatalogue
 
@@ -102,6 +102,10 @@ def _assemble(
         for name in names:
             artifacts.delete(name)
 
+    def batch_ended(batch_id: str, state: BatchState) -> None:
+        metrics.batch_ended(batch_id, state)
+        service.prepare_report(batch_id)
+
     manager = BatchOptimizationManager(
         store,
         executor,
@@ -110,7 +114,7 @@ def _assemble(
         may_dispatch=ResourceGate(minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20).has_room,
         forget=forget,
         on_ended=metrics.job_ended,
-        on_batch_ended=metrics.batch_ended,
+        on_batch_ended=batch_ended,
     )
     limits = Limits(
         max_jobs=settings.max_jobs, max_evaluations=settings.max_evaluations, max_parallel_jobs=settings.workers
@@ -165,8 +169,7 @@ def local_service() -> Iterator[OptimizationService]:
         try:
             yield service
         finally:
-            service.manager.stop()
-            service.manager.store.close()
+            service.close()
 
 
 def optimize_batch(request: Mapping[str, Any]) -> BatchAnalysisReport:

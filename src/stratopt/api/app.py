@@ -52,8 +52,7 @@ def make_app(
         await run_in_threadpool(service.manager.start)
         yield
         app.state.draining = True
-        await run_in_threadpool(service.manager.stop)
-        service.manager.store.close()
+        await run_in_threadpool(service.close)
 
     problems: dict[int | str, dict[str, object]] = {
         "default": {"model": Problem, "description": "A problem document (RFC 9457)."}

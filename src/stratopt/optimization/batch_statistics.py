@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -141,6 +142,15 @@ def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0)
         job_ids=[s.job.job_id for s in series],
         correlation=_correlation(returns),
     )
+
+
+@cache
+def warm_up() -> None:
+    """Load or compile what the tests need, so that the first report does not wait for it."""
+    returns = np.sin(np.outer(np.arange(1.0, 65.0), np.arange(1.0, 4.0)))
+    superior_predictive_ability(returns, mean_block=SHORTEST_BLOCK)
+    trial_overfitting(returns)
+    entropy_rank(correlation_eigenvalues(returns))
 
 
 def _on_one_grid(jobs: Sequence[Job], reader: TableReader) -> list[_Series]:

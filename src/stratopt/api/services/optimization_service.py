@@ -18,6 +18,7 @@ from stratopt.export.pine import export_pine
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
+from stratopt.optimization.batch_statistics import warm_up
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import IdempotencyKey
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState, counts_of_new_batch
@@ -107,7 +108,14 @@ class OptimizationService:
         body_hash = hashlib.sha256(orjson.dumps(batch.request, option=orjson.OPT_SORT_KEYS)).hexdigest()
         promised = IdempotencyKey(owner=batch.owner, path=path, key=key, body_hash=body_hash) if key else None
         submitted = self.manager.submit(batch, jobs, promised)
+        self.reports.in_background(warm_up)
         return submitted.batch, submitted.replayed
+
+    def close(self) -> None:
+        """Stop the workers and whatever else runs; what was running is requeued at the next start."""
+        self.manager.stop()
+        self.reports.close()
+        self.manager.store.close()
 
     # ---- look-ups
 
@@ -159,6 +167,10 @@ class OptimizationService:
         while jobs := self.manager.store.jobs(batch.batch_id, states=states, after_index=after, limit=page):
             yield from (result_view(job, full=False) for job in jobs)
             after = jobs[-1].index
+
+    def prepare_report(self, batch_id: str) -> None:
+        """Begin to make the report of a batch that has ended, so that its first reader does not wait."""
+        self.reports.in_background(lambda: self.report(self.batch(batch_id)))
 
     def report(self, batch: Batch) -> BatchAnalysisReport:
         """The aggregated report over what has ended so far."""
