@@ -252,6 +252,7 @@ def test_a_result_is_exported_as_a_script(home: Path) -> None:
     assert stratopt("export", "pine", "bat_0", home=home).returncode == 2
 
 
+@pytest.mark.usefixtures("pango")
 def test_a_report_is_read_as_pdf(home: Path, server: str, job_file: Path) -> None:
     """Into a file, for it is no text."""
     submitted = stratopt("batch", "submit", str(job_file), "--watch", "--json", home=home, server=server)

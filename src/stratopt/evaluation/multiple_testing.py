@@ -148,8 +148,7 @@ def _parts(columns: int) -> Sequence[slice]:
 
 def _scaled(columns: _Columns, scale: Float64Array1D) -> Float32Array2D:
     """Columns whose product with a draw's counts is its resampled mean minus the mean, in units of ``scale``."""
-    found: Float32Array2D = columns.centred / (columns.counts * scale).astype(np.float32)
-    return found
+    return np.divide(columns.centred, (columns.counts * scale).astype(np.float32), dtype=np.float32)
 
 
 def _deviations_of_means(columns: _Columns, mean_block: float) -> Float64Array1D:

@@ -197,6 +197,7 @@ def test_a_short_search_says_that_it_learned_no_importance(reports):
     assert re.search(r"Parameter importance +n/a  fewer than 20 evaluations", text)
 
 
+@pytest.mark.usefixtures("pango")
 def test_a_report_becomes_a_document_with_drawn_colours(reports):
     """A PDF; its drawings have the colours of the page, for which they need no style sheet."""
     document = ResultVisualizer().pdf(reports["mixed"])
