@@ -23,7 +23,6 @@ from scipy.special import ndtr
 
 from honesty_markets import SCENARIOS, WITHOUT_EDGE, YEAR, Scenario, market
 from honesty_table import bars_of, write_pages
-
 from stratopt.evaluation.verdict import FEWEST_TRADES
 
 HERE = Path(__file__).parent
