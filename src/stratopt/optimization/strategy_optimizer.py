@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,7 +222,7 @@ def _tell(
 def _unguided(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) -> Sequence[Params]:
     """Points that the searches before the last tried before they had learned anything and the last one did not try."""
     known = {space.key(trial.params) for trial in searches[-1].study.trials}
-    fresh = {}
+    fresh: dict[Hashable, Params] = {}
     for search in searches[:-1]:
         for trial in search.study.trials[: spec.search.n_startup_jobs]:
             fresh.setdefault(space.key(trial.params), trial.params)
