@@ -28,6 +28,7 @@ from stratopt.evaluation.verdict import FEWEST_TRADES
 HERE = Path(__file__).parent
 FRESH_BARS = 30_000
 IN_FLIGHT = 4
+WORDS = {True: "met", False: "NOT MET", None: "reported"}
 
 
 def request(scenario: Scenario, symbol: str, names: Sequence[str], seed: int) -> dict[str, Any]:
@@ -112,6 +113,31 @@ def measured(scenario: Scenario, seed: int, report: Any, other: Any, jobs: Seque
     }
 
 
+def canary() -> bool:
+    """Whether a strategy that knows the next bar is refused for just that."""
+    from stratopt import IntRange, optimize, strategy
+    from stratopt.errors import StratoptError
+
+    @strategy(space={"bars": IntRange(1, 3)})
+    def next_bar(bars: Any, params: Mapping[str, Any]) -> np.ndarray:
+        """Holds the side of a move that is still to come."""
+        ahead = params["bars"]
+        return np.sign(np.append(bars.close[ahead:], [bars.close[-1]] * ahead) - bars.close).astype(int)
+
+    try:
+        optimize(market(SCENARIOS["null-iid"], 0, symbol="CANARY"), next_bar, max_evals=5)
+    except StratoptError as error:
+        return error.code == "look_ahead"
+    return False
+
+
+def repeatable(scenario: Scenario, seed: int, folder: Path) -> bool:
+    """Whether one batch, run twice by two services, has the same ranking, verdicts and evidence."""
+    reports = [report for _ in range(2) for _, report, _, _ in run(scenario, range(seed, seed + 1), folder)]
+    one, other = ([[r.strategy_id, r.verdict, r.evidence, r.best_params] for r in report.ranking] for report in reports)
+    return one == other and reports[0].evidence == reports[1].evidence
+
+
 def naive(jobs: Sequence[Any]) -> bool:
     """Best in sample of everything that was tried, believed because its probabilistic Sharpe ratio is above 95 %."""
     best = max(
@@ -167,6 +193,7 @@ def main() -> None:
     facts: dict[str, list[Mapping[str, Any]]] = {name: [] for name in wanted}
     with tempfile.TemporaryDirectory(prefix="honesty-") as folder:
         os.environ["STRATOPT_DATA_DIR"], os.environ["STRATOPT_STRATEGY_FOLDER"] = folder, str(HERE / "honesty_families")
+        checks = {"canary": canary(), "repeatable": repeatable(SCENARIOS[wanted[0]], chosen.first_seed, Path(folder))}
         for position, name in enumerate(wanted):
             share = (chosen.minutes * 60 - (time.monotonic() - began)) / (len(wanted) - position)
             until = time.monotonic() + share
@@ -182,10 +209,11 @@ def main() -> None:
                 f"{name}: {len(facts[name])} batches, {flagged:.1%} with a strategy called real, {time.monotonic() - began:.0f} s"
             )
     seconds = time.monotonic() - began
-    chosen.json.write_text(json.dumps({"seconds": seconds, "facts": facts}))
-    write_pages(facts, seconds, chosen.document, chosen.readme)
-    for bar in bars_of(facts):
-        print(f"{bar.number} {'met' if bar.met else 'NOT MET'}: {bar.text}: {bar.measured}")
+    chosen.json.write_text(json.dumps({"seconds": seconds, "checks": checks, "facts": facts}))
+    bars = bars_of(facts, checks)
+    write_pages(facts, bars, seconds, chosen.document, chosen.readme)
+    for bar in bars:
+        print(f"bar {bar.number} {WORDS[bar.met]}: {bar.text}: {bar.measured}")
 
 
 if __name__ == "__main__":

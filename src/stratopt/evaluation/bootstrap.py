@@ -21,7 +21,7 @@ SHORTEST_BLOCK = 5.0
 NEGLIGIBLE = 1e-12
 DRAWS_AT_ONCE = FEWEST_DRAWS = 1000
 MOST_DRAWS = 20_000
-MOST_WORK = 3_000_000_000
+MOST_WORK = 5_000_000_000
 """Products of a draw, a period and a column."""
 
 

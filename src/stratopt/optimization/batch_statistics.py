@@ -36,6 +36,7 @@ from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D, In
 from stratopt.optimization.evidence import trial_overfitting
 from stratopt.optimization.jobs import Job
 from stratopt.optimization.processes import one_library_thread
+from stratopt.optimization.trial_ledger import OF_A_FOLD
 
 MOST_OVERFITTING_COLUMNS = 8192
 MOST_ABILITY_COLUMNS = 32_768
@@ -107,6 +108,7 @@ class _Series:
     trial_buckets: Int64Array1D
     trials: AnyArray
     trial_benchmark: AnyArray
+    of_last_search: AnyArray
 
 
 @one_library_thread()
@@ -177,6 +179,7 @@ def _series(
         factor,
     )
     trial_numbers, trials, benchmark = np.empty(0, dtype=np.int64), np.empty((0, 0)), np.empty((0, 0))
+    own = np.empty(0, dtype=np.bool_)
     name = result["artifacts"].get("trial_blocks")
     if name is not None:
         table = reader.columns(name)
@@ -184,9 +187,10 @@ def _series(
         rows = slice(at, at + table["returns"].shape[1])
         trial_numbers, trials = widen(columns["bucket"][rows], table["returns"].T, factor)
         _, asset = widen(columns["bucket"][rows], columns["asset"][rows], factor)
+        own = table["number"] != OF_A_FOLD
         benchmark = np.outer(asset, table["mean_weight"]).astype(np.float32)
     periods = float(columns["oos_periods"][tested].sum())
-    return _Series(job, numbers, periods, pair[:, 0], pair[:, 1], trial_numbers, trials, benchmark)
+    return _Series(job, numbers, periods, pair[:, 0], pair[:, 1], trial_numbers, trials, benchmark, own)
 
 
 def _periods_a_bucket(series: Sequence[_Series]) -> float:
@@ -247,13 +251,13 @@ def _effective_trials(shared: AnyArray, seed: int) -> Mapping[str, float | None]
 
 
 def _shared(searched: Sequence[_Series]) -> AnyArray | None:
-    """Trials of all jobs on the buckets that all of them cover; None without any."""
+    """Trials of the last searches of all jobs on the buckets that all of them cover; None without any."""
     common = searched[0].trial_buckets
     for s in searched[1:]:
         common = np.intersect1d(common, s.trial_buckets)
     if common.size < 2:
         return None
-    return np.column_stack([s.trials[np.isin(s.trial_buckets, common)] for s in searched])
+    return np.column_stack([s.trials[np.isin(s.trial_buckets, common)][:, s.of_last_search] for s in searched])
 
 
 def _thinned(values: AnyArray, most: int) -> AnyArray:

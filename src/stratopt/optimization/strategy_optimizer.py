@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
+from stratopt.search.parameters import Params
 from stratopt.strategies.base import Direction, Strategy
 from stratopt.strategies.look_ahead import refuse_look_ahead
 
@@ -181,7 +182,14 @@ def _tell(
     stitched = _stitched(evaluator, folds)
     outside = evaluator.backtest(stitched, test_start, stop)
     found = gather_evidence(
-        spec, evaluator, study=final.study, inside=inside, outside=outside, stitched=stitched, first=first
+        spec,
+        evaluator,
+        study=final.study,
+        inside=inside,
+        outside=outside,
+        stitched=stitched,
+        first=first,
+        unguided=_unguided(spec, space, searches),
     )
     robustness = examine(
         spec, evaluator, searcher, searches, params=final.params, outside=outside, others=others, first=first
@@ -209,6 +217,16 @@ def _tell(
             **found.tables,
         },
     )
+
+
+def _unguided(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) -> Sequence[Params]:
+    """Points that the searches before the last tried before they had learned anything and the last one did not try."""
+    known = {space.key(trial.params) for trial in searches[-1].study.trials}
+    fresh: dict[Hashable, Params] = {}
+    for search in searches[:-1]:
+        for trial in search.study.trials[: spec.search.n_startup_jobs]:
+            fresh.setdefault(space.key(trial.params), trial.params)
+    return [params for key, params in fresh.items() if key not in known]
 
 
 def _stitched(evaluator: TrialEvaluator, folds: Sequence[Search]) -> Int8Array1D:

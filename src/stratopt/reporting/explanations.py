@@ -26,7 +26,7 @@ def batch_evidence_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
         [
             "Parameter sets tried",
             n.count(evidence["trials"]),
-            f"{n.count(evidence['trials_in_matrix'])} of the last searches are in the tests",
+            f"{n.count(evidence['trials_in_matrix'])} are in the tests",
             "the best of many tries looks good by luck; everything below is charged for them",
         ],
         [
