@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from honesty_markets import SCENARIOS, WITHOUT_EDGE, YEAR, Scenario, market
+from honesty_markets import CURVE, SCENARIOS, WITHOUT_EDGE, YEAR, Scenario, market
 from honesty_table import bars_of, write_pages
 from stratopt.evaluation.verdict import FEWEST_TRADES
 
@@ -195,7 +195,8 @@ def main() -> None:
         os.environ["STRATOPT_DATA_DIR"], os.environ["STRATOPT_STRATEGY_FOLDER"] = folder, str(HERE / "honesty_families")
         checks = {"canary": canary(), "repeatable": repeatable(SCENARIOS[wanted[0]], chosen.first_seed, Path(folder))}
         for position, name in enumerate(wanted):
-            share = (chosen.minutes * 60 - (time.monotonic() - began)) / (len(wanted) - position)
+            left = [other for other in wanted[position:] if name in CURVE or other not in CURVE]  # bars come first
+            share = (chosen.minutes * 60 - (time.monotonic() - began)) / len(left)
             until = time.monotonic() + share
             scenario = SCENARIOS[name]
             for seed, report, other, jobs in run(
