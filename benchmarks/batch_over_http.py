@@ -20,7 +20,7 @@ CANONICAL = (
     "ATR", "KeltnerChannel", "BollingerSqueeze", "SupportResistance", "PivotPoints", "FibonacciRetracement",
 )  # fmt: skip
 EVALUATIONS, FOLDS = 1_000, 6
-SCRIPT_EVALUATIONS = 250
+SCRIPT_SEARCHES = 2  # whole ones, because a suggestion of hyperopt costs more the longer the search
 
 
 def request(strategies: tuple[str, ...], evaluations: int) -> dict:
@@ -79,7 +79,7 @@ def start_section() -> dict:
 
 def batch_section() -> dict:
     """The whole batch, and the script of a user measured on a part of the same work and scaled by evaluations."""
-    script = [sys.executable, str(Path(__file__).parent / "user_script.py"), str(SCRIPT_EVALUATIONS), "2"]
+    script = [sys.executable, str(Path(__file__).parent / "user_script.py"), str(EVALUATIONS), str(SCRIPT_SEARCHES)]
     measured = json.loads(subprocess.run(script, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as address, Client(address) as client:
         seconds_of_batch(client, CANONICAL[:2], 30)

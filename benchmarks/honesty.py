@@ -1,6 +1,7 @@
 """Does the verdict keep its promise? Batches over markets with and without an edge, end to end: service, workers, search, report.
 
-``python benchmarks/honesty.py --seeds 200`` writes the table to docs/explanation/honesty.md and the counts to benchmarks/honesty.json.
+``python benchmarks/honesty.py --seeds 200`` writes the table to docs/explanation/honesty.md, its short form to README.md and the counts to
+benchmarks/honesty.json, and tells of each of the eight pass bars whether it is met.
 Every seed is one batch of eight families, TPE with 50 evaluations in each of six folds and once over all bars.
 """
 
@@ -20,22 +21,26 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from honesty_markets import SCENARIOS, WITHOUT_EDGE, YEAR, Scenario, market
-from honesty_table import write_document
+from honesty_markets import CURVE, SCENARIOS, WITHOUT_EDGE, YEAR, Scenario, market
+from honesty_table import bars_of, write_pages
+from stratopt.evaluation.verdict import FEWEST_TRADES
 
 HERE = Path(__file__).parent
 FRESH_BARS = 30_000
 IN_FLIGHT = 4
+WORDS = {True: "met", False: "NOT MET", None: "reported"}
 
 
 def request(scenario: Scenario, symbol: str, names: Sequence[str], seed: int) -> dict[str, Any]:
-    """One batch: every default of the service but no costs, which is the hardest case, and fills at the close of the decision."""
+    """One batch: every default of the service but no costs, which is the hardest case, fills at the close of the decision, and no points
+    with fewer trades than the verdict asks for, in every market.
+    """
     return {
         "strategies": list(names),
         "common_config": {
             "asset": symbol,
             "timeframe": "1d",
-            "optimization_config": {"max_evals": 50, "algorithm": "tpe"},
+            "optimization_config": {"max_evals": 50, "algorithm": "tpe", "min_trades": FEWEST_TRADES},
             "costs": {"fee_bps": 0, "slippage_bps": 0},
             "execution": {"fill": "same_close", "direction": scenario.direction},
         },
@@ -108,6 +113,31 @@ def measured(scenario: Scenario, seed: int, report: Any, other: Any, jobs: Seque
     }
 
 
+def canary() -> bool:
+    """Whether a strategy that knows the next bar is refused for just that."""
+    from stratopt import IntRange, optimize, strategy
+    from stratopt.errors import StratoptError
+
+    @strategy(space={"bars": IntRange(1, 3)})
+    def next_bar(bars: Any, params: Mapping[str, Any]) -> np.ndarray:
+        """Holds the side of a move that is still to come."""
+        ahead = params["bars"]
+        return np.sign(np.append(bars.close[ahead:], [bars.close[-1]] * ahead) - bars.close).astype(int)
+
+    try:
+        optimize(market(SCENARIOS["null-iid"], 0, symbol="CANARY"), next_bar, max_evals=5)
+    except StratoptError as error:
+        return error.code == "look_ahead"
+    return False
+
+
+def repeatable(scenario: Scenario, seed: int, folder: Path) -> bool:
+    """Whether one batch, run twice by two services, has the same ranking, verdicts and evidence."""
+    reports = [report for _ in range(2) for _, report, _, _ in run(scenario, range(seed, seed + 1), folder)]
+    one, other = ([[r.strategy_id, r.verdict, r.evidence, r.best_params] for r in report.ranking] for report in reports)
+    return one == other and reports[0].evidence == reports[1].evidence
+
+
 def naive(jobs: Sequence[Any]) -> bool:
     """Best in sample of everything that was tried, believed because its probabilistic Sharpe ratio is above 95 %."""
     best = max(
@@ -157,13 +187,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="stop in time; what is measured is told")
     parser.add_argument("--json", type=Path, default=HERE / "honesty.json")
     parser.add_argument("--document", type=Path, default=HERE.parent / "docs" / "explanation" / "honesty.md")
+    parser.add_argument("--readme", type=Path, default=HERE.parent / "README.md")
     chosen = parser.parse_args()
     began, wanted = time.monotonic(), chosen.scenarios.split(",")
     facts: dict[str, list[Mapping[str, Any]]] = {name: [] for name in wanted}
     with tempfile.TemporaryDirectory(prefix="honesty-") as folder:
         os.environ["STRATOPT_DATA_DIR"], os.environ["STRATOPT_STRATEGY_FOLDER"] = folder, str(HERE / "honesty_families")
+        checks = {"canary": canary(), "repeatable": repeatable(SCENARIOS[wanted[0]], chosen.first_seed, Path(folder))}
         for position, name in enumerate(wanted):
-            share = (chosen.minutes * 60 - (time.monotonic() - began)) / (len(wanted) - position)
+            left = [other for other in wanted[position:] if name in CURVE or other not in CURVE]  # bars come first
+            share = (chosen.minutes * 60 - (time.monotonic() - began)) / len(left)
             until = time.monotonic() + share
             scenario = SCENARIOS[name]
             for seed, report, other, jobs in run(
@@ -177,8 +210,11 @@ def main() -> None:
                 f"{name}: {len(facts[name])} batches, {flagged:.1%} with a strategy called real, {time.monotonic() - began:.0f} s"
             )
     seconds = time.monotonic() - began
-    chosen.json.write_text(json.dumps({"seconds": seconds, "facts": facts}))
-    print(write_document(facts, seconds, chosen.document))
+    chosen.json.write_text(json.dumps({"seconds": seconds, "checks": checks, "facts": facts}))
+    bars = bars_of(facts, checks)
+    write_pages(facts, bars, seconds, chosen.document, chosen.readme)
+    for bar in bars:
+        print(f"bar {bar.number} {WORDS[bar.met]}: {bar.text}: {bar.measured}")
 
 
 if __name__ == "__main__":

@@ -90,8 +90,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="trend-3.5", returns=trending(3.5), edge=FOLLOWERS),
         Scenario(name="mr-0.11", returns=reverting(-0.11), edge=REVERTERS),
         Scenario(name="trend-2.5", returns=trending(2.5), edge=FOLLOWERS),
+        Scenario(name="mr-0.14", returns=reverting(-0.14), edge=REVERTERS),
+        Scenario(name="mr-0.08", returns=reverting(-0.08), edge=REVERTERS),
     )
 }
+CURVE = ("mr-0.08", "mr-0.11", "trend-2.5", "mr-0.14")
+"""Markets of which it is only reported how often a small edge is noticed."""
 WITHOUT_EDGE = "Calendar"
 
 

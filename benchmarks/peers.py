@@ -37,7 +37,10 @@ def vectorbt_cross(bars: Bars, periods: Sequence[int], engine: str) -> Callable[
 
 
 def vectorbt_signals(bars: Bars, rules: Callable[[], Sequence[tuple[Any, Any]]]) -> Callable[[], Any]:
-    """Entries and exits of several parameter sets, computed by ``rules``, as columns of one portfolio."""
+    """Entries and exits of several parameter sets, computed by ``rules``, as columns of one portfolio.
+
+    An entry whose own exit holds on the same bar is none, as with us; vectorbt would ignore both and stay in an open position.
+    """
     close = pd.Series(bars.close, index=pd.DatetimeIndex(bars.stamps))
 
     def run() -> Any:
@@ -46,7 +49,7 @@ def vectorbt_signals(bars: Bars, rules: Callable[[], Sequence[tuple[Any, Any]]])
         exits = np.column_stack([np.asarray(leave, dtype=bool) for _, leave in found])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            portfolio = vectorbt.Portfolio.from_signals(close, entries, exits, fees=FEE, freq="1D")
+            portfolio = vectorbt.Portfolio.from_signals(close, entries & ~exits, exits, fees=FEE, freq="1D")
             return portfolio.total_return().to_numpy(), portfolio.sharpe_ratio().to_numpy()
 
     return run

@@ -1,4 +1,4 @@
-"""Cost against the number of bars, evaluations and workers; memory of a worker."""
+"""Cost against the number of bars, evaluations, strategies and workers; memory of a worker."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from pathlib import Path
 
 import numpy as np
 
-from stratopt import Costs, Execution, load_bars, sweep
+from batch_over_http import seconds_of_batch
+from stratopt import load_bars, sweep
 from stratopt.backtest.scorer import Scorer
 from stratopt.backtest.sweep import score_points
-from stratopt.market.bars import Bars
+from stratopt.cli.server_process import running_server
+from stratopt.client.client import Client
 from stratopt.market.synthetic import synthetic_bars
-from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.optimization.processes import keep_freed_memory
-from stratopt.optimization.trial_evaluator import TrialEvaluator
-from stratopt.search.algorithms import make_sampler
-from stratopt.search.study import run_study
-from stratopt.strategies.catalogue import get_strategy
+from stratopt.strategies.catalogue import BUILT_IN, get_strategy
 
 BARS = [2_000, 20_000, 200_000, 1_000_000, 5_000_000]
 EVALUATIONS = [100, 1_000, 10_000, 100_000, 1_000_000]
+STRATEGIES = [5, 10, 20, 39]
 
 
 @cache
@@ -85,52 +84,25 @@ def two_workers() -> dict:
     return {"one": one, "two": two, "speedup": 2 * one / two}
 
 
-MEMORY = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import scaling
-scaling.memory_run(sys.argv[2])
-"""
-
-
-def megabytes() -> float:
-    """The most memory that this process ever held."""
-    status = Path(
-        "/proc/self/status"
-    ).read_text()  # getrusage would count what the parent held before this process began
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def memory_run(file: str) -> None:
-    """100,000 trials of a random search, then backtests on 1,000,000 memory-mapped bars, as a worker has them. Prints JSON."""
-    keep_freed_memory()
-    found = {"imports": megabytes()}
-    strategy = get_strategy("MACD")
-    small = load_bars("MSFT", "1d")[-300:]
-    evaluator = TrialEvaluator(
-        bars=small, strategy=strategy, costs=Costs(), execution=Execution(), objective="sharpe_ratio", min_trades=1
-    )
-    sampler = make_sampler("random", strategy.space, seed=1)
-    run_study(strategy.space, sampler, evaluator.window(50, 300), max_evaluations=100_000, batch_size=256)
-    found["100,000 trials"] = megabytes()
-    matrix = np.load(file, mmap_mode="r")
-    bars = Bars.trusted("LONG", Timeframe.parse("1m"), Calendar.ALWAYS, matrix)
-    scorer = Scorer(bars)
-    for _ in range(3):
-        score_points(scorer, strategy, [strategy.space.defaults()], "long_only")
-    found["then 1,000,000 bars"] = megabytes()
-    print(json.dumps(found))
+def over_strategies(client: Client, count: int) -> float:
+    """Seconds of a batch of the first strategies of the catalogue, over HTTP, 300 evaluations in each of seven searches."""
+    return seconds_of_batch(client, tuple(strategy.name for strategy in BUILT_IN[:count]), 300)
 
 
 def scaling_section(slope: Callable[[list[int], list[float]], float]) -> dict:
     keep_freed_memory()
     bars = [over_bars(count) for count in BARS]
     evaluations = [over_evaluations(count) for count in EVALUATIONS]
-    folder = str(Path(__file__).parent)
+    with tempfile.TemporaryDirectory() as home, running_server(Path(home)) as address, Client(address) as client:
+        over_strategies(client, 2)
+        strategies = [over_strategies(client, count) for count in STRATEGIES]
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
         np.save(file.name, long_series().matrix[:, :1_000_000])
         child = subprocess.run(
-            [sys.executable, "-c", MEMORY, folder, file.name], capture_output=True, text=True, check=False
+            [sys.executable, str(Path(__file__).parent / "worker_memory.py"), file.name],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if child.returncode:
         raise RuntimeError(child.stderr)
@@ -139,6 +111,8 @@ def scaling_section(slope: Callable[[list[int], list[float]], float]) -> dict:
         "slope over bars": slope(BARS, bars),
         "seconds by evaluations": dict(zip(map(str, EVALUATIONS), evaluations, strict=True)),
         "slope over evaluations": slope(EVALUATIONS, evaluations),
+        "seconds by strategies": dict(zip(map(str, STRATEGIES), strategies, strict=True)),
+        "slope over strategies": slope(STRATEGIES, strategies),
         "two workers": two_workers(),
         "megabytes of a worker": json.loads(child.stdout),
     }

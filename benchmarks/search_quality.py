@@ -1,18 +1,21 @@
 """How close searches come to the optimum: our TPE against hyperopt's and Optuna's, on functions and on real strategies.
 
-    python benchmarks/search_quality.py --results FILE [--engines tpe,hyperopt_tpe] [--seeds 20] [--evaluations 1000]
+    python benchmarks/search_quality.py [--rivals] [--seeds 20]
 
-Runs what FILE (JSON lines) does not have yet and prints the table and its summary as JSON. An evaluation is one point asked for,
-repeated or not: a repeat costs a user of those libraries a backtest too.
+Our engine is run anew. What the rivals found is kept in results/search_quality.jsonl, because their thousand evaluations take half a
+minute: ``--rivals`` runs what is missing there. Prints table and summary as JSON, and writes the table into the documentation.
+An evaluation is one point asked for, repeated or not: a repeat costs a user of those libraries a backtest too.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from search_tasks import Task, functions, regret, strategies
@@ -21,6 +24,9 @@ from stratopt.search.algorithms import make_sampler
 CHECKPOINTS = (200, 1000)
 OURS, RIVALS = "tpe", ("hyperopt_tpe", "optuna_tpe")
 CLOSE = 0.01
+RESULTS = Path(__file__).parent / "results" / "search_quality.jsonl"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "search-quality.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def search(task: Task, engine: str, seed: int, evaluations: int) -> dict[str, float | None]:
@@ -41,24 +47,40 @@ def search(task: Task, engine: str, seed: int, evaluations: int) -> dict[str, fl
     return {**found, "seconds": time.perf_counter() - began}
 
 
-def run(tasks: list[Task], results: Path, engines: list[str], seeds: int, evaluations: int) -> None:
-    done = {(r["task"], r["engine"], r["seed"]) for r in read(results) if r["n"] >= evaluations}
-    with results.open("a") as file:
-        for seed in range(seeds):
-            for task in tasks:
-                for engine in engines:
-                    if (task.name, engine, seed) not in done:
-                        row = search(task, engine, seed, evaluations)
-                        line = {"task": task.name, "engine": engine, "seed": seed, "n": evaluations, **row}
-                        file.write(json.dumps(line) + "\n")
-                        file.flush()
+def run_rivals(tasks: Sequence[Task], seeds: int, evaluations: int) -> None:
+    """Run what the kept results do not have yet."""
+    done = {(r["task"], r["engine"], r["seed"]) for r in kept_rows() if r["n"] >= evaluations}
+    with RESULTS.open("a") as file:
+        for seed, task, engine in itertools.product(range(seeds), tasks, RIVALS):
+            if (task.name, engine, seed) not in done:
+                file.write(json.dumps(row_of(task, engine, seed, evaluations)) + "\n")
+                file.flush()
 
 
-def read(results: Path) -> list[dict]:
-    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+def row_of(task: Task, engine: str, seed: int, evaluations: int) -> dict:
+    """One search."""
+    return {
+        "task": task.name,
+        "engine": engine,
+        "seed": seed,
+        "n": evaluations,
+        **search(task, engine, seed, evaluations),
+    }
 
 
-def table(tasks: list[Task], rows: list[dict]) -> list[dict]:
+def kept_rows() -> list[dict]:
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+
+
+def quality(seeds: int = 20, evaluations: int = 1000) -> dict:
+    """Table and summary: our engine now, the rivals as kept."""
+    tasks = [*functions(), *strategies()]
+    mine = [row_of(task, OURS, seed, evaluations) for task in tasks for seed in range(seeds)]
+    lines = table(tasks, [*mine, *kept_rows()])
+    return {"table": lines, "summary": summary(lines)}
+
+
+def table(tasks: Sequence[Task], rows: list[dict]) -> list[dict]:
     """Median regret by task, checkpoint and engine, with the number of seeds."""
     scores = [(r["task"], r[f"s{c}"]) for r in rows for c in CHECKPOINTS if r.get(f"s{c}") is not None]
     known = {task.name: max((s for t, s in scores if t == task.name), default=math.nan) for task in tasks}
@@ -110,16 +132,36 @@ def _scale(line: dict) -> float:
     return max(v for e in (OURS, *RIVALS) if (v := line[e]) is not None) or 1.0
 
 
+def write_page(found: dict) -> None:
+    """Put the table and what it sums up to between the markers of the documentation's page."""
+    lines = ["| task | evaluations | " + " | ".join((OURS, *RIVALS)) + " |", "|---|---|---|---|---|"]
+    for line in found["table"]:
+        cells = ["–" if line[e] is None else f"{line[e]:.3g} ({line[f'{e}_seeds']})" for e in (OURS, *RIVALS)]
+        lines.append(f"| {line['task']} | {line['evaluations']} | {' | '.join(cells)} |")
+    told = found["summary"]
+    lines += [
+        "",
+        f"`tpe` is no worse than the better of the two others in {told['both']['no_worse_share']:.0%} of {told['both']['cells']} rows, "
+        + ", ".join(
+            f"than {rival} in {told[rival]['no_worse_share']:.0%} of {told[rival]['cells']}" for rival in RIVALS
+        )
+        + ". The geometric mean of the ratio of regrets is "
+        + " and ".join(f"{told[rival]['geometric_mean_regret_ratio']:.2f} against {rival}" for rival in RIVALS)
+        + " (below 1 is better; a hundredth of the largest regret of a row is added to both sides).",
+    ]
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + after)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--engines", default=",".join((OURS, *RIVALS)))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rivals", action="store_true")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--evaluations", type=int, default=1000)
-    parser.add_argument("--tasks", default="", help="beginning of the names of the tasks to run; all by default")
     given = parser.parse_args()
-    every = [*functions(), *strategies()]
-    chosen = [task for task in every if task.name.startswith(tuple(given.tasks.split(",")))]
-    run(chosen, given.results, given.engines.split(","), given.seeds, given.evaluations)
-    lines = table(every, read(given.results))
-    print(json.dumps({"table": lines, "summary": summary(lines)}, indent=1))
+    if given.rivals:
+        run_rivals([*functions(), *strategies()], given.seeds, given.evaluations)
+    measured = quality(given.seeds, given.evaluations)
+    write_page(measured)
+    print(json.dumps(measured, indent=1))

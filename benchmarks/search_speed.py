@@ -8,6 +8,7 @@ import statistics
 import time
 import tracemalloc
 
+from search_quality import quality, write_page
 from search_tasks import strategies
 from stratopt.search.algorithms import make_sampler
 from stratopt.search.parameter_space import ParameterSpace
@@ -41,6 +42,17 @@ def seconds_per_trial(engine: str, history: int, trials: int, batch: int = 1) ->
             sampler.tell(point.number, [loss(point.params)])
         times.append((time.perf_counter() - began) / batch)
     return statistics.median(times)
+
+
+def suggestion_seconds() -> dict[str, float]:
+    """Seconds a trial after 1,000 of them, by engine."""
+    seconds_per_trial("tpe", 50, 20)
+    return {
+        "tpe": seconds_per_trial("tpe", 1000, 200),
+        "tpe_batch_8": seconds_per_trial("tpe", 1000, 50, batch=8),
+        "hyperopt_tpe": seconds_per_trial("hyperopt_tpe", 1000, 10),
+        "optuna_tpe": seconds_per_trial("optuna_tpe", 1000, 10),
+    }
 
 
 def memory_of_study(trials: int) -> float:
@@ -79,6 +91,18 @@ def time_to_optimum(engine: str, seed: int, most: int = 2000) -> tuple[float, in
     return time.perf_counter() - began, evaluations
 
 
+def points_visited() -> int:
+    """Distinct points of 144 trials on a space of 144 points."""
+    space = ParameterSpace({"one": IntRange(1, 12), "two": IntRange(1, 12)})
+    study = run_study(
+        space,
+        make_sampler("tpe", space, seed=0),
+        lambda points: [Outcome(score=-abs(p["one"] - p["two"])) for p in points],
+        max_evaluations=144,
+    )
+    return len({tuple(trial.params.values()) for trial in study.trials})
+
+
 EXHAUSTIVE: dict[str, float] = {}
 
 
@@ -98,19 +122,15 @@ def _best(task, batch) -> float:
 
 
 def main() -> None:
-    seconds_per_trial("tpe", 50, 20)
-    at_1000 = {
-        "tpe": seconds_per_trial("tpe", 1000, 200),
-        "tpe_batch_8": seconds_per_trial("tpe", 1000, 50, batch=8),
-        "hyperopt_tpe": seconds_per_trial("hyperopt_tpe", 1000, 10),
-        "optuna_tpe": seconds_per_trial("optuna_tpe", 1000, 10),
-    }
+    at_1000 = suggestion_seconds()
     by_history = {str(n): seconds_per_trial("tpe", n, 100) for n in (100, 1000, 2000, 5000)}
     reached = {
         engine: [time_to_optimum(engine, seed) for seed in range(seeds)]
         for engine, seeds in (("tpe", 20), ("hyperopt_tpe", 5))
     }
     median = {engine: statistics.median(s for s, _ in runs) for engine, runs in reached.items()}
+    found = quality()
+    write_page(found)
     result = {
         "microseconds_per_trial_at_1000": {k: v * 1e6 for k, v in at_1000.items()},
         "times_faster_than_hyperopt": at_1000["hyperopt_tpe"] / at_1000["tpe"],
@@ -123,6 +143,8 @@ def main() -> None:
             e: statistics.median(n for _, n in runs) for e, runs in reached.items()
         },
         "times_faster_to_optimum": median["hyperopt_tpe"] / median["tpe"],
+        "points_visited_of_144": points_visited(),
+        "quality": found["summary"],
     }
     print(json.dumps(result, indent=1))
 

@@ -1,6 +1,6 @@
 """How fast everything is, beside every peer, in one run. Writes benchmarks/results/speed.json and speed.md.
 
-python benchmarks/speed.py [SECTION ...]     sweep minute strategies start scaling search batch (all by default)
+python benchmarks/speed.py [SECTION ...]     sweep minute strategies search start scaling batch (all by default)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from batch_over_http import batch_section, start_section
 from measuring import machine, measure, slope
 from peers import FEE, backtesting_cross, backtrader_cross, vectorbt_cross
 from scaling import scaling_section
+from search_speed import suggestion_seconds
 from speed_of_strategies import strategies_section
 from stratopt import Costs, Execution, load_bars, sweep
 from stratopt.kernels.arrays import OPEN_TIME
@@ -108,10 +109,20 @@ def minute_section() -> dict:
     }
 
 
+def search_section() -> dict:
+    """Cost of a suggestion after 1,000 trials of three parameters; more of it by ``make bench-search``."""
+    seconds = suggestion_seconds()
+    return {
+        "microseconds a suggestion": {name: value * 1e6 for name, value in seconds.items()},
+        "ratios": {name: seconds[name] / seconds["tpe"] for name in ("hyperopt_tpe", "optuna_tpe")},
+    }
+
+
 SECTIONS: dict[str, Callable[[], dict]] = {
     "sweep": sweep_section,
     "minute": minute_section,
     "strategies": strategies_section,
+    "search": search_section,
     "start": start_section,
     "scaling": lambda: scaling_section(slope),
     "batch": batch_section,
@@ -143,6 +154,8 @@ def _flat(section: dict, before: str = "") -> list[tuple[str, str]]:
 
 def main() -> None:
     chosen = sys.argv[1:] or list(SECTIONS)
+    if unknown := set(chosen) - set(SECTIONS):
+        raise SystemExit(f"unknown section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "speed.json"
     known = json.loads(path.read_text())["sections"] if path.exists() and sys.argv[1:] else {}

@@ -18,7 +18,7 @@ MOST_ITEMS, MOST_CHARACTERS = 2, 800
 API = "/api/v1"
 BATCH = f"{API}/optimize/batch"
 ONE = f"{BATCH}/{{batch_id}}"
-JSON, NDJSON = "application/json", "application/x-ndjson"
+JSON, NDJSON, PDF = "application/json", "application/x-ndjson", "application/pdf"
 
 Answers = dict[str, dict[str, dict[str, Any]]]
 
@@ -37,7 +37,7 @@ class Tour:
         answer = self._http.request(method, path, headers=headers, **options)
         answer.raise_for_status()
         kind = answer.headers.get("content-type", "").partition(";")[0]
-        body = answer.json() if kind == JSON else answer.text
+        body = answer.json() if kind == JSON else "%PDF-..." if kind == PDF else answer.text
         statuses = self.answers.setdefault(f"{method} {template}", {})
         if kind:
             statuses.setdefault(str(answer.status_code), {}).setdefault(kind, body)
@@ -69,14 +69,14 @@ def tour(http: httpx2.Client) -> Answers:
 
 def _finished(trip: Tour, batch: dict[str, str]) -> None:
     trip.ask("get", f"{ONE}/events", names=batch, accept="text/event-stream")
-    trip.ask("get", f"{ONE}/events", names=batch)
     trip.ask("get", ONE, names=batch)
     for kind in (JSON, NDJSON, "text/csv"):
         trip.ask("get", f"{ONE}/results", names=batch, accept=kind)
     item = {**batch, "strategy_id": "RSI"}
     trip.ask("get", f"{ONE}/results/{{strategy_id}}", names=item)
     trip.ask("get", f"{ONE}/results/{{strategy_id}}/{{table}}", names={**item, "table": "trials"})
-    for name in ("json", "csv", "html", "md", "txt"):
+    trip.ask("get", f"{ONE}/results/{{strategy_id}}/export", names=item)
+    for name in ("json", "csv", "html", "md", "txt", "pdf"):
         trip.ask("get", f"{ONE}/report", names=batch, params={"format": name})
     trip.ask("get", f"{ONE}/errors", names=batch)
     trip.ask("post", f"{ONE}/cancel", names=batch)
@@ -105,9 +105,12 @@ def _webhook(trip: Tour, body: dict[str, Any]) -> None:
 
 def _single(trip: Tour, body: dict[str, Any]) -> None:
     path = f"{API}/optimize/single"
-    job = {"job_id": trip.ask("post", path, json=body)["job_id"]}
+    done = trip.ask("post", path, json=body)
+    trip.ask("get", f"{ONE}/events", names={"batch_id": done["batch_id"]})  # of one job, so that their order is known
+    job = {"job_id": done["job_id"]}
     trip.ask("get", f"{API}/optimize/jobs/{{job_id}}", names=job)
     trip.ask("get", f"{API}/optimize/jobs/{{job_id}}/result", names=job)
+    trip.ask("get", f"{API}/optimize/jobs/{{job_id}}/export", names=job)
     trip.ask("post", f"{API}/optimize/jobs/{{job_id}}/cancel", names=job)
     long = {**body, "optimization_config": {"max_evals": 500_000, "algorithm": "random"}}
     job = {"job_id": trip.ask("post", path, json=long, headers={"Prefer": "wait=1"})["job_id"]}

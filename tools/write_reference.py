@@ -1,4 +1,4 @@
-"""Write the generated reference pages: docs/reference/strategies.md and docs/reference/openapi.json. A test compares them."""
+"""Write the generated pages of docs/reference: strategies, settings, errors, OpenAPI document, schema of a report. Tests compare them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ REFERENCE = ROOT / "docs" / "reference"
 STRATEGIES, OPENAPI, SETTINGS, ERRORS = (
     REFERENCE / name for name in ("strategies.md", "openapi.json", "settings.md", "errors.md")
 )
+REPORT_SCHEMA = REFERENCE / "batch-report.schema.json"
 OTHER_VARIABLES = (
     ("STRATOPT_SERVER", "`http://127.0.0.1:8000`", "server that `stratopt batch` talks to"),
     ("STRATOPT_API_KEY_FILE", "none", "file with the API key that `stratopt batch` sends"),
@@ -113,7 +114,15 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def report_schema_document() -> str:
+    """The JSON schema of a batch report."""
+    from stratopt.reporting.schema import report_schema
+
+    return json.dumps(report_schema(), indent=2, sort_keys=True) + "\n"
+
+
 if __name__ == "__main__":
+    REPORT_SCHEMA.write_text(report_schema_document(), encoding="utf-8")
     SETTINGS.write_text(settings_page(), encoding="utf-8")
     ERRORS.write_text(errors_page(), encoding="utf-8")
     STRATEGIES.write_text(strategies_page(), encoding="utf-8")

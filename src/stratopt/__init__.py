@@ -28,6 +28,8 @@ _HOME = {
     "StratoptError": "stratopt.errors",
     "backtest": "stratopt.backtest.engine",
     "backtest_signals": "stratopt.backtest.engine",
+    "check_look_ahead": "stratopt.strategies.look_ahead",
+    "export_pine": "stratopt.export.pine",
     "list_strategies": "stratopt.strategies.catalogue",
     "load_bars": "stratopt.market.catalogue",
     "optimize": "stratopt.bootstrap",
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from stratopt.client.client import BatchHandle as BatchHandle
     from stratopt.client.client import Client as Client
     from stratopt.errors import StratoptError as StratoptError
+    from stratopt.export.pine import export_pine as export_pine
     from stratopt.market.bars import Bars as Bars
     from stratopt.market.catalogue import load_bars as load_bars
     from stratopt.search.parameter_space import ParameterSpace as ParameterSpace
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from stratopt.search.parameters import FloatRange as FloatRange
     from stratopt.search.parameters import IntRange as IntRange
     from stratopt.strategies.catalogue import list_strategies as list_strategies
+    from stratopt.strategies.look_ahead import check_look_ahead as check_look_ahead
     from stratopt.strategies.own import strategy as strategy
 
 

@@ -130,6 +130,7 @@ def _assemble(
         metrics.batch_ended(batch_id, state)
         spans.batch_ended(batch_id, state)
         rmtree(checkpoints / batch_id, ignore_errors=True)
+        service.prepare_report(batch_id)
         if sender is not None:
             sender.wake()
 
@@ -244,8 +245,7 @@ def local_service() -> Iterator[OptimizationService]:
         try:
             yield service
         finally:
-            service.manager.stop()
-            service.manager.store.close()
+            service.close()
 
 
 def optimize_batch(request: Mapping[str, Any]) -> BatchAnalysisReport:
@@ -266,25 +266,28 @@ def optimize(
     strategy: str | Strategy | None = None,
     *,
     parameter_space: Mapping[str, Any] | None = None,
-    costs: Costs | None = None,
-    execution: Execution | None = None,
+    costs: Costs | Mapping[str, Any] | None = None,
+    execution: Execution | Mapping[str, Any] | None = None,
     seed: int = 0,
     cross_validation: bool = True,
     out_of_sample_ratio: float | None = None,
     folds: int = 6,
+    validation: Mapping[str, Any] | None = None,
     **search: Any,
 ) -> OptimizationResult:
     """Optimise one strategy in this process: search on training bars, test on bars the search never saw.
 
     ``bars`` is a series, or the body of ``POST /optimize/single`` (then nothing else is given). ``search`` takes the fields of
-    ``SearchConfig``: ``max_evals``, ``algorithm``, ``objective``, ``n_startup_jobs``, ``min_trades``. The same request gives the same
-    result here, over HTTP and inside any batch.
+    ``SearchConfig``: ``max_evals``, ``algorithm``, ``objective``, ``n_startup_jobs``, ``min_trades``; ``validation`` the further fields of
+    ``validation_config``, for example ``{"monte_carlo_runs": 200}``. The same request gives the same result here, over HTTP and inside any
+    batch.
 
     Raises
     ------
     StratoptError
         With a code and the way out: unknown names, bad values, too few bars, a strategy that fails or never trades.
     """
+    from stratopt.backtest.checks import made_of
     from stratopt.backtest.costs import Costs
     from stratopt.backtest.execution import Execution
     from stratopt.optimization.exceptions import ParameterValidationError
@@ -301,7 +304,8 @@ def optimize(
     if strategy is None:
         raise TypeError("optimize(bars, strategy) needs a strategy: a name or a Strategy")
     _parse(wire.OptimizationConfig, search)
-    _parse(wire.ValidationConfig, {"out_of_sample_ratio": out_of_sample_ratio, "folds": folds})
+    tests = {"out_of_sample_ratio": out_of_sample_ratio, "folds": folds, **(validation or {})}
+    wanted = _parse(wire.ValidationConfig, tests).model_dump(exclude_none=True)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**53:
         raise ParameterValidationError(f"seed must be a whole number from 0 to 2**53 - 1, not {seed!r}")
     found = (
@@ -316,9 +320,9 @@ def optimize(
         timeframe=str(bars.timeframe),
         parameter_space=None if parameter_space is None else changes_as_document(parameter_space),
         search=SearchConfig(cross_validation=cross_validation, **search),
-        validation=ValidationConfig(out_of_sample_ratio=out_of_sample_ratio, folds=folds),
-        costs=costs or Costs(),
-        execution=execution or Execution(),
+        validation=ValidationConfig(**wanted),
+        costs=made_of(Costs, costs, "costs"),
+        execution=made_of(Execution, execution, "execution"),
         seed=seed,
     )
     return OptimizationResult(spec, optimize_strategy(spec, bars, found))

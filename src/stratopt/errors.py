@@ -5,6 +5,7 @@ StratoptError                      stable ``code``, human ``message``, machine `
 ├── ParameterSpaceError            search/      a space that cannot be built, read or sampled
 ├── StrategyError                  strategies/  a strategy that is unknown, invalid or that raised
 ├── BacktestError                  backtest/    input that cannot be simulated
+├── ExportError                    export/      a result that cannot be written in another language
 └── OptimizationError              optimization/exceptions.py draws its own tree
 """
 
@@ -60,3 +61,9 @@ class BacktestError(StratoptError):
     """The input of a backtest cannot be simulated."""
 
     code = "invalid_backtest"
+
+
+class ExportError(StratoptError):
+    """A result cannot be written in another language."""
+
+    code = "cannot_be_exported"

@@ -273,3 +273,23 @@ def test_a_single_optimisation_answers_with_its_result(client: Client) -> None:
     job = client.optimize({"strategy_name": "HigherClose", **quick()})
     assert job["status"] == "succeeded"
     assert set(job["result"]["best_params"]) == {"period"}
+
+
+def test_a_result_is_exported_with_its_verdict_and_the_rest_is_refused(client: Client, http: httpx2.Client) -> None:
+    """A script of a catalogue strategy tells the batch's verdict; a strategy of one's own and a failed one say why there is none."""
+    request = {"strategies": ["RSI", "HigherClose", "Raises"], "common_config": quick()}
+    batch = client.optimize_batch(request).wait()
+    (row,) = [r for r in json.loads(batch.report())["ranking"] if r["strategy_id"] == "RSI"]
+    script = batch.export_pine("RSI")
+    assert script.startswith("//@version=6\n")
+    assert f"// Verdict: {row['verdict'].replace('_', ' ')} (" in script
+    base = f"/api/v1/optimize/batch/{batch.batch_id}/results"
+    answer = http.get(f"{base}/RSI/export", params={"format": "pine"})
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="RSI-BTC-1d.pine"'
+    assert answer.text == script
+    assert http.get(f"/api/v1/optimize/jobs/{row['job_id']}/export").text == script
+    refused = http.get(f"{base}/HigherClose/export")
+    assert (refused.status_code, refused.json()["code"]) == (422, "cannot_be_exported")
+    assert "Python of your own" in refused.json()["detail"]
+    assert http.get(f"{base}/Raises/export").status_code == 404
+    assert http.get(f"{base}/RSI/export", params={"format": "mql"}).status_code == 422

@@ -316,3 +316,33 @@ def test_every_command_shows_an_example_in_its_help(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"]).output
     assert "Example" in shown
     assert f"stratopt {command}" in " ".join(shown.split())
+
+
+def test_a_result_is_exported_as_a_script(home: Path) -> None:
+    """The JSON of `optimize` becomes a Pine Script file; a file that is no result gets a sentence."""
+    found = stratopt("optimize", "RSI", "-s", "BTC", "--max-evals", "4", "--hold-out", "--json", home=home)
+    result, script = home / "result.json", home / "rsi.pine"
+    result.write_text(found.stdout)
+    done = stratopt("export", "pine", str(result), "-o", str(script), home=home)
+    assert done.returncode == 0, done.stderr
+    assert script.read_text().startswith("//@version=6\n")
+    assert stratopt("export", "pine", str(result), home=home).stdout == script.read_text()
+    result.write_text("{}")
+    refused = stratopt("export", "pine", str(result), home=home)
+    assert refused.returncode == 3
+    assert "no result to export" in refused.stderr
+    assert stratopt("export", "pine", "bat_0", home=home).returncode == 2
+
+
+@pytest.mark.usefixtures("pango")
+def test_a_report_is_read_as_pdf(home: Path, server: str, job_file: Path) -> None:
+    """Into a file, for it is no text."""
+    submitted = stratopt("batch", "submit", str(job_file), "--watch", "--json", home=home, server=server)
+    batch_id = json.loads(submitted.stdout)["batch_id"]
+    document = home / "report.pdf"
+    done = stratopt("batch", "report", batch_id, "-f", "pdf", "-o", str(document), home=home, server=server)
+    assert done.returncode == 0, done.stderr
+    assert document.read_bytes().startswith(b"%PDF-")
+    refused = stratopt("batch", "report", batch_id, "-f", "pdf", home=home, server=server)
+    assert refused.returncode == 2
+    assert "--output" in refused.stderr

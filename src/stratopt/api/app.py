@@ -70,8 +70,7 @@ def make_app(
         app.state.draining = True
         if sender is not None:
             await run_in_threadpool(sender.stop)
-        await run_in_threadpool(service.manager.stop)
-        service.manager.store.close()
+        await run_in_threadpool(service.close)
         if tracer_provider is not None:
             await run_in_threadpool(tracer_provider.shutdown)  # sends what waits
 

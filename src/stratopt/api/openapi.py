@@ -34,10 +34,12 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("get", ONE_BATCH): {"200": ("The status.", (JSON,)), "304": ("Not changed.", ())},
     ("post", f"{ONE_BATCH}/cancel"): {"200": ("It had ended.", (JSON,)), "202": ("It is being cancelled.", (JSON,))},
     ("get", f"{ONE_BATCH}/results"): {"200": ("The items, as `Accept` asks.", (JSON, NDJSON, "text/csv"))},
+    ("get", f"{ONE_BATCH}/results/{{strategy_id}}/export"): {"200": ("The script.", ("text/plain",))},
+    ("get", "/api/v1/optimize/jobs/{job_id}/export"): {"200": ("The script.", ("text/plain",))},
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {"200": ("The rows.", (NDJSON,))},
     ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM, JSON)), "204": ("Nothing is left.", ())},
     ("get", f"{ONE_BATCH}/report"): {
-        "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain")),
+        "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain", "application/pdf")),
         "304": ("Not changed.", ()),
     },
     ("post", SINGLE): {
@@ -56,10 +58,16 @@ MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("post", "/api/v1/webhooks"): (*BODY_CODES, "webhook_url_forbidden"),
     ("delete", ONE_BATCH): ("batch_running",),
     ("post", f"{ONE_BATCH}/retry"): ("batch_running", "nothing_to_retry"),
-    ("get", f"{ONE_BATCH}/report"): ("batch_not_finished",),
+    ("get", f"{ONE_BATCH}/report"): ("batch_not_finished", "missing_extra"),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}"): ("ambiguous_strategy_id",),
+    ("get", f"{ONE_BATCH}/results/{{strategy_id}}/export"): (
+        "ambiguous_strategy_id",
+        "batch_not_finished",
+        "cannot_be_exported",
+    ),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): ("ambiguous_strategy_id", "batch_not_finished"),
     ("get", "/api/v1/optimize/jobs/{job_id}/result"): ("batch_not_finished",),
+    ("get", "/api/v1/optimize/jobs/{job_id}/export"): ("batch_not_finished", "cannot_be_exported"),
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): ("conflict",),
 }
 PERIOD = {"start_date": "2015-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}

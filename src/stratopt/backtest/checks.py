@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from stratopt.errors import BacktestError
+
+Made = TypeVar("Made")
+
+
+def made_of(kind: type[Made], given: Any, name: str) -> Made:
+    """``given`` as a ``kind``: itself, its fields by name, or None for the defaults. BacktestError for anything else."""
+    if isinstance(given, kind):
+        return given
+    if given is None:
+        return kind()
+    if not isinstance(given, Mapping):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise BacktestError(
+            f"{name} must be {article} {kind.__name__}, its fields by name, or None, not {type(given).__name__}",
+            field=name,
+        )
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise BacktestError(f"{kind.__name__} has no field {key!r}; {hint}", field=str(key))
+    return kind(**given)
 
 
 def check_number(owner: Any, name: str, low: float, high: float, unit: str, *, above_low: bool = False) -> None:

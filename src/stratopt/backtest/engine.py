@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stratopt.backtest.checks import made_of
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.result import BacktestResult
@@ -19,15 +20,16 @@ from stratopt.kernels.simulate import simulate
 from stratopt.market.bars import Bars
 from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.strategies.base import Direction, Strategy
-from stratopt.strategies.catalogue import get_strategy
+from stratopt.strategies.catalogue import BUILT_IN, get_strategy
+from stratopt.strategies.look_ahead import check_look_ahead
 
 
 def backtest_signals(
     bars: Bars,
     target: AnyArray,
     *,
-    costs: Costs | None = None,
-    execution: Execution | None = None,
+    costs: Costs | Mapping[str, Any] | None = None,
+    execution: Execution | Mapping[str, Any] | None = None,
     start: int | None = None,
     stop: int | None = None,
 ) -> BacktestResult:
@@ -38,9 +40,9 @@ def backtest_signals(
     bars : Bars
     target : integers (n,)
         -1 (short), 0 (flat) or 1 (long) for each bar, known at that bar's close. An order is given when the target changes.
-    costs : Costs, optional
+    costs : Costs or its fields by name, optional
         10 basis points fee and 5 basis points slippage a side by default.
-    execution : Execution, optional
+    execution : Execution or its fields by name, optional
         Fill at the next bar's open with all cash, no stops, by default.
     start, stop : int, optional
         The account starts flat at bar ``start``, acts on the target known just before it, and ends before bar ``stop``.
@@ -54,7 +56,7 @@ def backtest_signals(
     BacktestError
         If the target has another length than the bars or another value than -1, 0, 1, or the window is empty.
     """
-    costs, execution = costs or Costs(), execution or Execution()
+    costs, execution = made_of(Costs, costs, "costs"), made_of(Execution, execution, "execution")
     window = evaluation_window(bars, start, stop)
     clean = check_target(target, len(bars))
     account, equity, pnl = np.empty(k.ACCOUNT), np.empty(len(window)), np.empty(len(window))
@@ -88,20 +90,27 @@ def backtest(
     strategy: str | Strategy,
     params: Mapping[str, Any] | None = None,
     *,
-    costs: Costs | None = None,
-    execution: Execution | None = None,
+    costs: Costs | Mapping[str, Any] | None = None,
+    execution: Execution | Mapping[str, Any] | None = None,
     start: int | None = None,
     stop: int | None = None,
+    look_ahead: bool = False,
 ) -> BacktestResult:
     """Simulate a strategy with ``params``, completed with its defaults.
 
     ``strategy`` is a name of the catalogue or a Strategy. Sides come from ``execution.direction``, long only by default; the
     rest is as in ``backtest_signals``. StrategyError for an unknown name, ParameterSpaceError for a parameter out of its domain.
+
+    A strategy of your own that knows the future is refused (StrategyError ``look_ahead``, see ``check_look_ahead``): that costs a few calls of
+    it on at most some thousand bars. ``look_ahead=True`` simulates it all the same, to see what perfect knowledge would earn.
     """
     require_bars(bars)
-    execution = execution or Execution()
+    execution = made_of(Execution, execution, "execution")
     found = strategy if isinstance(strategy, Strategy) else get_strategy(strategy)
-    target = found.target(bars, params, execution.direction or Direction.LONG_ONLY)
+    direction = Direction(execution.direction or Direction.LONG_ONLY)
+    target = found.target(bars, params, direction)
+    if not look_ahead and not any(found is known for known in BUILT_IN):
+        check_look_ahead(found, bars, None if params is None else dict(params), direction=direction)
     return backtest_signals(bars, target, costs=costs, execution=execution, start=start, stop=stop)
 
 

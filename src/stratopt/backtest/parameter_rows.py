@@ -17,9 +17,13 @@ from stratopt.strategies.base import DIRECTION_CODES, Direction, Strategy
 
 @dataclass(frozen=True, eq=False)
 class ParameterRows:
-    """``columns`` of equal length by parameter name, in the order of the space; ``left_out`` combinations broke a relation."""
+    """``columns`` of equal length by parameter name, in the order of the space; ``left_out`` combinations broke a relation.
+
+    ``option_codes`` are the columns of choices as ``Strategy.encode`` numbers them.
+    """
 
     columns: Mapping[str, AnyArray]
+    option_codes: Mapping[str, AnyArray]
     left_out: int = 0
 
     def __len__(self) -> int:
@@ -35,11 +39,7 @@ class ParameterRows:
         """The rows as vectors of ``Strategy.encode``, float64 (R, k + 1)."""
         vectors = np.empty((len(self), len(self.columns) + 1))
         for position, (name, column) in enumerate(self.columns.items()):
-            parameter = strategy.space.parameters[name]
-            if isinstance(parameter, Choice):
-                codes = {option: code for code, option in reversed(list(enumerate(parameter.options)))}
-                column = np.array([codes[value] for value in column])  # noqa: PLW2901 - the same column, encoded
-            vectors[:, position] = column
+            vectors[:, position] = self.option_codes.get(name, column)
         vectors[:, -1] = DIRECTION_CODES[Direction(direction)]
         return vectors
 
@@ -77,7 +77,12 @@ def grid(space: ParameterSpace, axes: Mapping[str, Sequence[Any]]) -> ParameterR
         raise ParameterSpaceError(
             f"no combination of {', '.join(axes)} obeys the relations of the space", parameters=list(axes)
         )
-    return ParameterRows({name: column[kept] for name, column in columns.items()}, int((~kept).sum()))
+    codes = {
+        name: np.array([parameter.options.index(value) for value in checked[name]])[index[kept]]
+        for (name, parameter), index in zip(space.parameters.items(), product, strict=True)
+        if isinstance(parameter, Choice)
+    }
+    return ParameterRows({name: column[kept] for name, column in columns.items()}, codes, int((~kept).sum()))
 
 
 def listed(space: ParameterSpace, points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from stratopt.backtest.checks import made_of
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.targets import check_target
@@ -17,14 +18,18 @@ from stratopt.errors import BacktestError
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D
 from stratopt.kernels.bands import atr
+from stratopt.kernels.bits import WORD_BITS
 from stratopt.kernels.changes import WORD, padded_rows
+from stratopt.kernels.crossings import compare_lines, first_known
 from stratopt.kernels.extremes import extreme_tables
 from stratopt.kernels.scoring import SCORE_NAMES
 from stratopt.kernels.spans import SUMS, TALLY, prefix_sums
-from stratopt.kernels.sweep import first_known, score_crossings, score_targets
+from stratopt.kernels.sweep import score_crossings, score_targets
 from stratopt.market.bars import Bars
 
 DEFAULT_BLOCK_COUNT = 16
+MOST_COMPARED_BYTES = 32 * 2**20
+"""What a sweep keeps at once of its comparisons of lines: two bits a row and bar."""
 POSITIONS = {name: position for position, name in enumerate(SCORE_NAMES)}
 
 
@@ -100,17 +105,17 @@ class Scorer:
         self,
         bars: Bars,
         *,
-        costs: Costs | None = None,
-        execution: Execution | None = None,
+        costs: Costs | Mapping[str, Any] | None = None,
+        execution: Execution | Mapping[str, Any] | None = None,
         start: int | None = None,
         stop: int | None = None,
         block_count: int | None = None,
     ) -> None:
-        execution = execution or Execution()
+        execution = made_of(Execution, execution, "execution")
         self.bars = bars
         self.window = evaluation_window(bars, start, stop)
         self.block_count = _check_block_count(block_count, self.window.period_ends.size)
-        settings = execution.settings(costs or Costs(), bars.periods_per_year)
+        settings = execution.settings(made_of(Costs, costs, "costs"), bars.periods_per_year)
         self._window_arguments, self._scratch = _arguments(bars, self.window, settings, stop_atr(bars, execution))
         self._one, self._one_words = padded_rows(1, len(bars))
 
@@ -127,15 +132,26 @@ class Scorer:
         """Scores of the rule "hold the side of the last cross" for ``pairs`` int64 (R, 2) of ``lines`` float64 (L, n)."""
         firsts = np.empty(len(lines), dtype=np.int64)
         first_known(lines, firsts)
-        return self._call(score_crossings, len(pairs), lines, firsts, pairs, direction, self._one, self._one_words)
+        firsts = firsts[pairs].max(axis=1)
+        words = -(-len(self.bars) // WORD_BITS)
+        at_once = max(1, min(len(pairs), MOST_COMPARED_BYTES // (16 * words)))
+        above, below = np.empty((2, at_once, words), dtype=np.uint64)
+        scores = self._empty(len(pairs))
+        for begin in range(0, len(pairs), at_once):
+            rows = slice(begin, min(begin + at_once, len(pairs)))
+            count = rows.stop - begin
+            compare_lines(lines, pairs[rows], above[:count], below[:count])
+            part = Scores(scores.values[rows], scores.blocks[rows])
+            self._call(score_crossings, part, above[:count], below[:count], firsts[rows], direction, self._one)
+        return scores
 
     def _score_rows(self, targets: AnyArray, words: AnyArray) -> Scores:
-        return self._call(score_targets, len(targets), targets, words)
-
-    def _call(self, kernel: Callable[..., None], row_count: int, *rows: Any) -> Scores:
-        scores = self._empty(row_count)
-        kernel(self.bars.matrix, *rows, *self._window_arguments, *self._scratch, scores.blocks, scores.values)
+        scores = self._empty(len(targets))
+        self._call(score_targets, scores, targets, words)
         return scores
+
+    def _call(self, kernel: Callable[..., None], out: Scores, *rows: Any) -> None:
+        kernel(self.bars.matrix, *rows, *self._window_arguments, *self._scratch, out.blocks, out.values)
 
     def _empty(self, row_count: int) -> Scores:
         return Scores(np.empty((row_count, len(SCORE_NAMES))), np.empty((row_count, 3, self.block_count)))
@@ -164,7 +180,7 @@ def _arguments(
         window.years,
     )
     scratch = (
-        np.empty(len(bars) + WORD, dtype=np.int64),
+        np.empty(len(bars) + WORD, dtype=np.int32),
         np.empty(len(bars) + WORD, dtype=np.int8),
         np.empty(k.ACCOUNT),
         np.empty(TALLY),

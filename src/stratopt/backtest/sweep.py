@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratopt.backtest.checks import made_of
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.parameter_rows import ParameterRows, grid, is_columnar, listed
@@ -76,8 +77,8 @@ def sweep(
     strategy: str | Strategy,
     params: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
     *,
-    costs: Costs | None = None,
-    execution: Execution | None = None,
+    costs: Costs | Mapping[str, Any] | None = None,
+    execution: Execution | Mapping[str, Any] | None = None,
     start: int | None = None,
     stop: int | None = None,
     block_count: int | None = None,
@@ -110,7 +111,7 @@ def sweep(
     >>> len(result)
     6
     """
-    execution = execution or Execution()
+    execution = made_of(Execution, execution, "execution")
     found = strategy if isinstance(strategy, Strategy) else get_strategy(strategy)
     direction = Direction(execution.direction or Direction.LONG_ONLY)
     scorer = Scorer(bars, costs=costs, execution=execution, start=start, stop=stop, block_count=block_count)
@@ -166,18 +167,26 @@ def _score_vectors(scorer: Scorer, strategy: Strategy, rows: ParameterRows, dire
 def _lines(bars: Bars, crossing: Crossing, vectors: Float64Array2D) -> tuple[Float64Array2D, AnyArray] | None:
     """Each distinct line once, and its number on both sides of every row; None where they would need too much memory."""
     keys = np.concatenate([vectors[:, crossing.left], vectors[:, crossing.right]])
-    # numbered column by column: sorting whole rows costs as much as a thousand backtests
-    code = np.zeros(len(keys), dtype=np.int64)
-    for column in keys.T:
-        values, position = np.unique(column, return_inverse=True)
-        code = code * len(values) + position
-    _, example, number = np.unique(code, return_index=True, return_inverse=True)
-    distinct = keys[example]
+    number = _numbered(keys)
+    distinct = np.empty((number.max() + 1, keys.shape[1]))
+    distinct[number] = keys
     if len(distinct) * len(bars) * 8 > MOST_LINE_BYTES:
         return None
     lines = np.empty((len(distinct), len(bars)))
     fill_lines(crossing.kernel, bars.matrix, distinct, lines)
     return lines, np.ascontiguousarray(number.reshape(2, -1).T)
+
+
+def _numbered(rows: Float64Array2D) -> AnyArray:
+    """A number for each row, equal for equal rows, from 0 without gaps; sorting whole rows would cost a thousand backtests."""
+    number = np.zeros(len(rows), dtype=np.int64)
+    for column in rows.T:
+        if (column != column[0]).any():
+            values, position = np.unique(column, return_inverse=True)
+            number = (
+                position if not number.any() else np.unique(number * len(values) + position, return_inverse=True)[1]
+            )
+    return number
 
 
 def _rows_at_once(bar_count: int) -> int:

@@ -129,15 +129,22 @@ def results(
 @app.command()
 def report(
     batch_id: BatchId,
-    format: Annotated[str, typer.Option("--format", "-f", help="html, csv, json, md or txt.")] = "html",
+    format: Annotated[str, typer.Option("--format", "-f", help="html, csv, json, md, txt or pdf.")] = "html",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Also before the batch has ended.")] = False,
     server: Server = DEFAULT_SERVER,
     api_key_file: ApiKey = None,
 ) -> None:
     """Read the report of a batch. Example: stratopt batch report bat_0123 -f html -o report.html."""
+    if format == "pdf" and output is None:
+        fail("a PDF goes to a file: add --output report.pdf", EXIT_USAGE)
     with connect(server, api_key_file) as client:
-        text = client.batch(batch_id).report(format, output, allow_partial=allow_partial)
+        batch = client.batch(batch_id)
+        if format == "pdf":
+            text = ""
+            batch.report_pdf(output, allow_partial=allow_partial)
+        else:
+            text = batch.report(format, output, allow_partial=allow_partial)
     if output:
         say(f"wrote {output}")
     else:

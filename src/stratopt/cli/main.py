@@ -6,7 +6,15 @@ import sys
 
 import typer
 
-from stratopt.cli import batch_commands, config_commands, data_commands, key_commands, run_commands, system_commands
+from stratopt.cli import (
+    batch_commands,
+    config_commands,
+    data_commands,
+    export_commands,
+    key_commands,
+    run_commands,
+    system_commands,
+)
 from stratopt.cli.output import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error
 
 app = typer.Typer(
@@ -34,6 +42,7 @@ app.command("demo")(run_commands.demo)
 app.command("optimize")(run_commands.optimize)
 app.command("backtest")(run_commands.backtest)
 app.command("reproduce")(run_commands.reproduce)
+app.add_typer(export_commands.app, name="export")
 app.add_typer(batch_commands.app, name="batch")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(key_commands.app, name="keys")

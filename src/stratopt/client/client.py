@@ -244,13 +244,32 @@ class BatchHandle:
         """One item in full, by strategy_id or job_id."""
         return self._client.read("GET", f"{self._path}/results/{quote(strategy_id, safe='')}")
 
-    def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
-        """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
-        params = {"format": format, **({"allow_partial": "true"} if allow_partial else {})}
-        text = self._client.request("GET", f"{self._path}/report", params=params).text
+    def export_pine(self, strategy_id: str, path: str | Path | None = None) -> str:
+        """One result as a TradingView strategy (Pine Script v6), also written to ``path``; by strategy_id or job_id."""
+        text = self._client.request("GET", f"{self._path}/results/{quote(strategy_id, safe='')}/export").text
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text
+
+    def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
+        """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
+        if format == "pdf":
+            raise StratoptClientError("a PDF is no text; take `report_pdf`")
+        text = self._report(format, allow_partial=allow_partial).text
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def report_pdf(self, path: str | Path | None = None, *, allow_partial: bool = False) -> bytes:
+        """The report as PDF, also written to ``path``; the server needs the extra ``pdf``."""
+        document = self._report("pdf", allow_partial=allow_partial).content
+        if path is not None:
+            Path(path).write_bytes(document)
+        return document
+
+    def _report(self, format: str, *, allow_partial: bool) -> httpx2.Response:
+        params = {"format": format, **({"allow_partial": "true"} if allow_partial else {})}
+        return self._client.request("GET", f"{self._path}/report", params=params)
 
     def cancel(self) -> Self:
         """Ask for the end; finished results stay."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stratopt.evaluation.bootstrap import Seed, long_run_weights, stationary_counts
+from stratopt.evaluation.bootstrap import Seed, count_chunks, long_run_weights
 from stratopt.kernels.arrays import AnyArray, BoolArray1D, Float32Array2D, Float64Array1D
 
 COLUMNS_AT_ONCE = 4096
@@ -57,24 +57,25 @@ def superior_predictive_ability(
     if not columns.means.size:
         return None
     periods = columns.centred.shape[0]
-    weights = stationary_counts(periods, draws, mean_block, seed)
-    dependence = long_run_weights(periods, mean_block)
     threshold = -math.sqrt(2.0 * math.log(max(math.log(periods), math.e)))
+    deviation = _deviations_of_means(columns, mean_block)
+    relevant = columns.means / deviation >= threshold
+    scale = deviation if studentised else np.ones_like(deviation)
+    t = columns.means / scale
+    statistic = max(0.0, float(t.max()))
+    shifts = [np.minimum(t, 0.0).astype(np.float32), np.where(relevant, 0.0, t).astype(np.float32)]
+    scaled = _scaled(columns, scale)
     maxima = np.full((3, draws), -np.inf)
-    statistic = 0.0
-    for first in range(0, columns.means.size, COLUMNS_AT_ONCE):
-        part = slice(first, first + COLUMNS_AT_ONCE)
-        deviation = _deviation_of_mean(columns, part, dependence)
-        relevant = columns.means[part] / deviation >= threshold
-        scale = deviation if studentised else np.ones_like(deviation)
-        t = columns.means[part] / scale
-        deviations = _bootstrap_deviations(columns, part, weights)
-        deviations /= scale.astype(np.float32)
-        statistic = max(statistic, float(t.max()))
-        shifts = (np.minimum(t, 0.0), np.where(relevant, 0.0, t), None)
-        for row, shift in enumerate(shifts):
-            shown = deviations if shift is None or not shift.any() else deviations + shift.astype(np.float32)
-            np.maximum(maxima[row], shown.max(axis=1), out=maxima[row])
+    first = 0
+    for weights in count_chunks(periods, draws, mean_block, seed):
+        rows = slice(first, first + len(weights))
+        for part in _parts(t.size):
+            deviations = weights @ scaled[:, part]
+            np.maximum(maxima[2, rows], deviations.max(axis=1), out=maxima[2, rows])
+            for row, shift in enumerate(shifts):
+                shown = deviations + shift[part] if shift[part].any() else deviations
+                np.maximum(maxima[row, rows], shown.max(axis=1), out=maxima[row, rows])
+        first += len(weights)
     np.maximum(maxima, 0.0, out=maxima)
     p = [(1.0 + int(np.sum(row >= statistic))) / (draws + 1.0) for row in maxima]
     return SuperiorAbility(
@@ -93,12 +94,11 @@ def reality_check(excess: AnyArray, *, mean_block: float, draws: int = DEFAULT_D
     columns = _columns(excess)
     if not columns.means.size:
         return None
-    weights = stationary_counts(columns.centred.shape[0], draws, mean_block, seed)
-    best = np.full(draws, -np.inf)
-    for first in range(0, columns.means.size, COLUMNS_AT_ONCE):
-        part = slice(first, first + COLUMNS_AT_ONCE)
-        np.maximum(best, _bootstrap_deviations(columns, part, weights).max(axis=1), out=best)
-    return (1.0 + int(np.sum(best >= columns.means.max()))) / (draws + 1.0)
+    scaled, beaten = _scaled(columns, np.ones_like(columns.means)), 0
+    for weights in count_chunks(scaled.shape[0], draws, mean_block, seed):
+        best = np.max([(weights @ scaled[:, part]).max(axis=1) for part in _parts(columns.means.size)], axis=0)
+        beaten += int(np.sum(best >= columns.means.max()))
+    return (1.0 + beaten) / (draws + 1.0)
 
 
 def step_down_p_values(
@@ -113,21 +113,19 @@ def step_down_p_values(
     adjusted: list[float | None] = [None] * columns.kept.size
     if not columns.means.size:
         return adjusted
-    weights = stationary_counts(columns.centred.shape[0], draws, mean_block, seed)
-    deviations = _bootstrap_deviations(columns, slice(None), weights).astype(np.float64)
-    spread = np.ones_like(columns.means)
-    if studentised:
-        spread = _deviation_of_mean(columns, slice(None), long_run_weights(columns.centred.shape[0], mean_block))
+    spread = _deviations_of_means(columns, mean_block) if studentised else np.ones_like(columns.means)
     t = columns.means / spread
-    deviations /= spread
-    positions = np.flatnonzero(columns.kept)
     order = np.argsort(-t, kind="stable")
-    floor = 0.0
-    # from the worst on: maximum over a column and all that are not better
-    tail = np.maximum.accumulate(deviations[:, order[::-1]], axis=1)[:, ::-1]
-    for step, column in enumerate(order):
-        floor = max(floor, (1.0 + int(np.sum(tail[:, step] >= t[column]))) / (draws + 1.0))
-        adjusted[int(positions[column])] = floor
+    scaled = _scaled(columns, spread)[:, order[::-1]]
+    beaten = np.zeros(t.size)
+    for weights in count_chunks(scaled.shape[0], draws, mean_block, seed):
+        # from the worst on: maximum over a column and all that are not better
+        tail = np.maximum.accumulate(weights @ scaled, axis=1)[:, ::-1]
+        beaten += np.sum(tail >= t[order], axis=0)
+    p_values = np.maximum.accumulate((1.0 + beaten) / (draws + 1.0))
+    positions = np.flatnonzero(columns.kept)
+    for column, p in zip(order, p_values, strict=True):
+        adjusted[int(positions[column])] = float(p)
     return adjusted
 
 
@@ -140,18 +138,26 @@ def _columns(excess: AnyArray) -> _Columns:
     deviation = np.sqrt(np.einsum("ij,ij->j", centred, centred, dtype=np.float64) / np.maximum(counts, 1.0))
     kept = (counts >= 3) & (deviation > 1e-7 * np.abs(means)) & (deviation > 0)
     if not kept.all():
-        centred, means, counts = centred[:, kept], means[kept], counts[kept]
+        centred, means, counts = np.ascontiguousarray(centred[:, kept]), means[kept], counts[kept]
     return _Columns(centred, means, counts, kept)
 
 
-def _bootstrap_deviations(columns: _Columns, part: slice, weights: Float32Array2D) -> Float32Array2D:
-    """Resampled mean minus mean of some columns, float32 (draws, columns)."""
-    found: Float32Array2D = weights @ columns.centred[:, part]
-    found /= columns.counts[part].astype(np.float32)
-    return found
+def _parts(columns: int) -> Sequence[slice]:
+    return [slice(first, first + COLUMNS_AT_ONCE) for first in range(0, columns, COLUMNS_AT_ONCE)]
 
 
-def _deviation_of_mean(columns: _Columns, part: slice, dependence: Float32Array2D) -> Float64Array1D:
-    values = columns.centred[:, part]
-    variance = np.einsum("ij,ij->j", values, dependence @ values, dtype=np.float64)
-    return np.sqrt(np.maximum(variance, 1e-300)) / columns.counts[part]
+def _scaled(columns: _Columns, scale: Float64Array1D) -> Float32Array2D:
+    """Columns whose product with a draw's counts is its resampled mean minus the mean, in units of ``scale``."""
+    return np.divide(columns.centred, (columns.counts * scale).astype(np.float32), dtype=np.float32)
+
+
+def _deviations_of_means(columns: _Columns, mean_block: float) -> Float64Array1D:
+    """Exact deviation of each column's resampled mean."""
+    dependence = long_run_weights(columns.centred.shape[0], mean_block)
+    variance = np.concatenate(
+        [
+            np.einsum("ij,ij->j", values, dependence @ values, dtype=np.float64)
+            for values in (columns.centred[:, part] for part in _parts(columns.means.size))
+        ]
+    )
+    return np.sqrt(np.maximum(variance, 1e-300)) / columns.counts

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -106,10 +107,13 @@ def overfitting_by_group(
     ]
 
 
+@cache
 def _half_splits(blocks: int) -> Int64Array1D:
-    """Bit masks of the splits whose first half holds block 0: every split once, without its complement."""
+    """Bit masks of the splits whose first half holds block 0: every split once, without its complement; read-only."""
     rest = itertools.combinations(range(1, blocks), blocks // 2 - 1)
-    return np.array([1 + sum(1 << block for block in chosen) for chosen in rest], dtype=np.int64)
+    masks = np.array([1 + sum(1 << block for block in chosen) for chosen in rest], dtype=np.int64)
+    masks.setflags(write=False)
+    return masks
 
 
 def _summary(ranks: Float64Array1D, inside: Float64Array1D, outside: Float64Array1D, trials: int) -> Overfitting:

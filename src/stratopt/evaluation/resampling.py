@@ -22,7 +22,7 @@ def bootstrap_returns(
     Answers ``{"sharpe_ratio": {"p05", "p50", "p95"}, "cagr": ..., "max_drawdown": ..., "mean_block", "runs"}``.
     """
     values = np.asarray(returns, dtype=np.float64)
-    block = mean_block or max(5.0, optimal_block_length(values))
+    block = mean_block or max(5.0, float(optimal_block_length(values)))
     rng = np.random.default_rng(seed)
     at_once = max(1, VALUES_AT_ONCE // values.size)
     parts = []

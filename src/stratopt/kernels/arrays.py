@@ -11,8 +11,10 @@ Float64Array2D: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Int64Array1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 Int64Array2D: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Float32Array2D: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+Int32Array1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int32]]
 Int8Array1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int8]]
 BoolArray1D: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
+BoolArray2D: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 AnyArray: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 # Rows of the bars matrix that every signal kernel and the engine take: float64, shape (6, n), C order, read-only.

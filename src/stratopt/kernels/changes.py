@@ -10,14 +10,7 @@ import sys
 
 import numpy as np
 
-from stratopt.kernels.arrays import (
-    LONG_ONLY,
-    SHORT_ONLY,
-    AnyArray,
-    Float64Array1D,
-    Int8Array1D,
-    Int64Array1D,
-)
+from stratopt.kernels.arrays import AnyArray, Int8Array1D, Int32Array1D
 from stratopt.kernels.jit import jit_bare, jit_inlined
 
 WORD = 8
@@ -32,14 +25,14 @@ def padded_rows(row_count: int, bar_count: int) -> tuple[AnyArray, AnyArray]:
 
 
 @jit_inlined
-def target_changes(words: AnyArray, bar_count: int, where: Int64Array1D, target: Int8Array1D) -> int:
+def target_changes(words: AnyArray, bar_count: int, where: Int32Array1D, target: Int8Array1D) -> int:
     """Bars whose target differs from the one before (0 before the first), and that target; returns how many.
 
     Parameters
     ----------
     words : uint64 (ceil(n / 8),)
         int8 targets of all bars.
-    where : int64 (n + 8,), out
+    where : int32 (n + 8,), out
     target : int8 (n + 8,), out
     """
     count, before = 0, np.uint64(0)
@@ -60,37 +53,8 @@ def target_changes(words: AnyArray, bar_count: int, where: Int64Array1D, target:
     return count
 
 
-@jit_inlined
-def signs(left: Float64Array1D, right: Float64Array1D, out: Int8Array1D) -> None:
-    """1 where ``left`` is above ``right``, -1 where it is below, 0 on equal values and next to NaN."""
-    for bar in range(left.size):
-        out[bar] = np.int8(left[bar] > right[bar]) - np.int8(left[bar] < right[bar])
-
-
-@jit_inlined
-def keep_crossings(first: int, count: int, direction: float, where: Int64Array1D, target: Int8Array1D) -> int:
-    """Turn changes of the sign of two lines, in place, into changes of the target of the rule "hold the side of the last cross".
-
-    Equal to ``strategies.positions.cross_positions``: there is no cross at bar ``first``, the first at which both lines are known,
-    and equal lines change nothing.
-    """
-    kept: int = 0
-    held = np.int8(0)
-    for change in range(count):
-        if target[change] == 0 or where[change] <= first:
-            continue
-        side = target[change]
-        if (side > 0 and direction == SHORT_ONLY) or (side < 0 and direction == LONG_ONLY):
-            side = np.int8(0)
-        if side != held:
-            where[kept], target[kept] = where[change], side
-            kept += 1
-            held = side
-    return kept
-
-
 @jit_bare
-def fill_changes(where: Int64Array1D, target: Int8Array1D, count: int, out: Int8Array1D) -> None:
+def fill_changes(where: Int32Array1D, target: Int8Array1D, count: int, out: Int8Array1D) -> None:
     """The target of every bar from its changes; 0 before the first."""
     held, change = np.int8(0), 0
     for bar in range(out.size):

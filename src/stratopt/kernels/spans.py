@@ -8,7 +8,7 @@ ends of the span are visited one by one. Drawdown needs the span's extremes, and
 from __future__ import annotations
 
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D, Int64Array1D
-from stratopt.kernels.extremes import WIDTH, extremes
+from stratopt.kernels.extremes import FALL, HIGHEST, LOWEST, WIDTH, extremes, may_fall_below
 from stratopt.kernels.jit import jit_bare, jit_inlined
 from stratopt.kernels.scoring import BLOCK_COUNT, BLOCK_SUM, BLOCK_SUM_OF_SQUARES
 
@@ -32,6 +32,8 @@ TALLY = 2 * SUMS + 10
 
 # cash below this share of the position is the rounding of an order that spent everything
 ROUNDING_OF_CASH = 1e-14
+# a fall of the asset by this much less than the deepest one of the account is surely no deeper one
+SURELY = 1.0 + 1e-12
 
 
 @jit_bare
@@ -110,8 +112,12 @@ def add_asset_returns(
     while first < stop:
         last = min(stop, int(tally[BLOCK_STOP]))
         if last > first:
-            for column in range(SUMS):
-                tally[column] += sums[last, column] - sums[first, column]
+            # all read before the first is written: the four become one vector
+            gains = sums[last, GAINS] - sums[first, GAINS] + tally[GAINS]
+            losses = sums[last, LOSSES] - sums[first, LOSSES] + tally[LOSSES]
+            squares = sums[last, SQUARES] - sums[first, SQUARES] + tally[SQUARES]
+            below = sums[last, BELOW] - sums[first, BELOW] + tally[BELOW]
+            tally[GAINS], tally[LOSSES], tally[SQUARES], tally[BELOW] = gains, losses, squares, below
             first = last
         if first < stop:
             end_block(tally, blocks)
@@ -151,6 +157,46 @@ def add_account_returns(
 
 
 @jit_inlined
+def deepest_fall(
+    close: Float64Array1D,
+    windows: Float64Array2D,
+    first: int,
+    stop: int,
+    cash: float,
+    units: float,
+    peak: float,
+    ratio: float,
+) -> float:
+    """The least ratio of wealth to its peak so far over [first, stop), or ``ratio`` if none is below it; ``peak`` is that before.
+
+    Bars are visited only in windows of eight whose extremes allow a deeper fall than all before.
+    """
+    low_column, high_column = (LOWEST, HIGHEST) if units > 0.0 else (HIGHEST, LOWEST)
+    proportional = units > 0.0 and abs(cash) <= ROUNDING_OF_CASH * (cash + units * close[first])
+    bar = first
+    while bar < stop:
+        end = min(bar + WIDTH, stop)
+        if end - bar == WIDTH:
+            worst = cash + units * windows[bar, low_column]
+            peak_then = max(peak, cash + units * windows[bar, high_column])
+            if worst >= ratio * peak_then or (
+                proportional and worst >= ratio * peak and windows[bar, FALL] >= ratio * SURELY
+            ):
+                peak, bar = peak_then, end
+                continue
+            if peak_then == peak:
+                ratio, bar = worst / peak, end
+                continue
+        for other in range(bar, end):
+            worth = cash + units * close[other]
+            peak = max(peak, worth)
+            if worth < ratio * peak:
+                ratio = worth / peak
+        bar = end
+    return ratio
+
+
+@jit_inlined
 def add_drawdown(
     tally: Float64Array1D,
     close: Float64Array1D,
@@ -171,22 +217,14 @@ def add_drawdown(
     if worst < ratio * max(peak, best):
         if best <= peak:
             ratio = worst / peak
-        else:
-            bar = first
-            while bar < stop:
-                end = min(bar + WIDTH, stop)
-                if end - bar == WIDTH:
-                    worst = cash + units * windows[bar, 0 if units > 0.0 else 1]
-                    peak_then = max(peak, cash + units * windows[bar, 1 if units > 0.0 else 0])
-                    if worst >= ratio * peak_then:
-                        peak, bar = peak_then, end
-                        continue
-                for other in range(bar, end):
-                    worth = cash + units * close[other]
-                    peak = max(peak, worth)
-                    if worth < ratio * peak:
-                        ratio = worth / peak
-                bar = end
+        elif (
+            units < 0.0
+            or stop - first < WIDTH
+            or worst < ratio * peak
+            or abs(cash) > ROUNDING_OF_CASH * worst
+            or may_fall_below(ratio * SURELY, windows, table, first, stop)
+        ):
+            ratio = deepest_fall(close, windows, first, stop, cash, units, peak, ratio)
         tally[LOW_RATIO] = ratio
     tally[PEAK] = max(peak, best)
     return True

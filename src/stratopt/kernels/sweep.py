@@ -7,8 +7,6 @@ span (``kernels.spans``). Tried before: one fused loop over all bars (2.5 times 
 
 from __future__ import annotations
 
-import math
-
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels import spans
 from stratopt.kernels.arrays import (
@@ -20,9 +18,11 @@ from stratopt.kernels.arrays import (
     Float64Array1D,
     Float64Array2D,
     Int8Array1D,
+    Int32Array1D,
     Int64Array1D,
 )
-from stratopt.kernels.changes import fill_changes, keep_crossings, signs, target_changes
+from stratopt.kernels.changes import fill_changes, target_changes
+from stratopt.kernels.crossings import list_crossings
 from stratopt.kernels.jit import jit_bare, jit_inlined
 from stratopt.kernels.scoring import account_scores, growth_of_end, ratios_of_sums, score, trade_scores
 from stratopt.kernels.simulate import allowed_side, trade_bar
@@ -82,7 +82,7 @@ def orders_are_plain(settings: Float64Array1D) -> bool:
 @jit_inlined
 def run_plain_events(
     bars: Float64Array2D,
-    where: Int64Array1D,
+    where: Int32Array1D,
     target: Int8Array1D,
     change: int,
     change_count: int,
@@ -154,7 +154,7 @@ def run_plain_events(
 @jit_inlined
 def run_events(
     bars: Float64Array2D,
-    where: Int64Array1D,
+    where: Int32Array1D,
     target: Int8Array1D,
     change_count: int,
     start: int,
@@ -267,7 +267,7 @@ def write_scores(
 @jit_bare
 def score_changes(
     bars: Float64Array2D,
-    where: Int64Array1D,
+    where: Int32Array1D,
     target: Int8Array1D,
     change_count: int,
     start: int,
@@ -317,7 +317,7 @@ def score_targets(
     period_at: Int64Array1D,
     periods_per_year: float,
     years: float,
-    where: Int64Array1D,
+    where: Int32Array1D,
     target: Int8Array1D,
     account: Float64Array1D,
     tally: Float64Array1D,
@@ -363,24 +363,13 @@ def score_targets(
 
 
 @jit_bare
-def first_known(lines: Float64Array2D, firsts: Int64Array1D) -> None:
-    """The first bar of every line that is not NaN, int64 (L,), out; the number of bars where there is none."""
-    for row in range(lines.shape[0]):
-        bar = 0
-        while bar < lines.shape[1] and math.isnan(lines[row, bar]):
-            bar += 1
-        firsts[row] = bar
-
-
-@jit_bare
 def score_crossings(
     bars: Float64Array2D,
-    lines: Float64Array2D,
+    above: AnyArray,
+    below: AnyArray,
     firsts: Int64Array1D,
-    pairs: AnyArray,
     direction: float,
     targets: AnyArray,
-    words: AnyArray,
     start: int,
     stop: int,
     settings: Float64Array1D,
@@ -393,7 +382,7 @@ def score_crossings(
     period_at: Int64Array1D,
     periods_per_year: float,
     years: float,
-    where: Int64Array1D,
+    where: Int32Array1D,
     target: Int8Array1D,
     account: Float64Array1D,
     tally: Float64Array1D,
@@ -408,20 +397,13 @@ def score_crossings(
 
     Parameters
     ----------
-    lines : float64 (L, n)
-        NaN before a line is complete; ``firsts`` int64 (L,) are the bars where they begin.
-    pairs : int64 (R, 2)
-        Left and right line of each row.
-    targets, words : int8 (1, padded n), uint64
+    above, below : uint64 (R, ceil(n / 64))
+        ``crossings.compare_lines`` of the pairs; ``firsts`` int64 (R,) are the bars at which both lines are known.
+    targets : int8 (1, padded n)
         Scratch.
     """
-    bar_count = bars.shape[1]
-    for row in range(pairs.shape[0]):
-        left, right = lines[pairs[row, 0]], lines[pairs[row, 1]]
-        first = max(firsts[pairs[row, 0]], firsts[pairs[row, 1]])
-        signs(left, right, targets[0])
-        count = target_changes(words[0], bar_count, where, target)
-        count = keep_crossings(first, count, direction, where, target)
+    for row in range(above.shape[0]):
+        count = list_crossings(above[row], below[row], firsts[row], direction, where, target)
         if not score_changes(
             bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
             periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],

@@ -11,6 +11,7 @@ from stratopt.kernels.rolling import blank, scaled
 DAY_MS = 86_400_000
 SPACING_BARS = 10
 """The length of a bar is read from the stamps of so many leading bars."""
+SHORTEST_MONTH = 28
 
 
 @jit
@@ -51,19 +52,24 @@ def session_numbers(open_time: Float64Array1D) -> Int64Array1D:
     spacing = np.inf
     for i in range(1, min(SPACING_BARS, n)):
         spacing = min(spacing, open_time[i] - open_time[i - 1])
+    if spacing < 20 * 3_600_000:
+        for i in range(n):
+            out[i] = int(np.floor(open_time[i] / DAY_MS))
+        return out
+    months_of_session = 1 if spacing < 5 * DAY_MS else 12
+    month, first, known_until = 0, 0, -1
     for i in range(n):
         day = int(np.floor(open_time[i] / DAY_MS))
-        if spacing < 20 * 3_600_000:
-            out[i] = day
-        elif spacing < 5 * DAY_MS:
-            out[i] = _months_since_1970(day)
-        else:
-            out[i] = _months_since_1970(day) // 12
+        if not first <= day <= known_until:
+            month, first = _month_since_1970(day)
+            known_until = first + SHORTEST_MONTH - 1
+        out[i] = month // months_of_session
     return out
 
 
 @jit
-def _months_since_1970(day: int) -> int:
+def _month_since_1970(day: int) -> tuple[int, int]:
+    """The number of the month of ``day`` (a count from 1970-01-01), and its first day."""
     # Civil date from a day count (Hinnant 2013): years start in March, so that the leap day is the last of its year.
     shifted = day + 719_468
     era = shifted // 146_097
@@ -71,7 +77,8 @@ def _months_since_1970(day: int) -> int:
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     march_month = (5 * day_of_year + 2) // 153
-    return (era * 400 + year_of_era) * 12 + march_month + 2 - 1970 * 12
+    day_of_month = day_of_year - (153 * march_month + 2) // 5
+    return (era * 400 + year_of_era) * 12 + march_month + 2 - 1970 * 12, day - day_of_month
 
 
 @jit

@@ -13,7 +13,10 @@ from stratopt.kernels.arrays import Float64Array1D, Int64Array1D
 from stratopt.kernels.averages import ema
 from stratopt.kernels.bands import typical_price
 from stratopt.kernels.jit import jit
-from stratopt.kernels.rolling import TINY, blank
+from stratopt.kernels.rolling import RESYNC_BARS, TINY, blank
+
+ENOUGH_DIGITS = 1e-6
+"""A running sum that fell below this share of its greatest value is taken afresh."""
 
 
 @jit
@@ -170,24 +173,37 @@ def rolling_vwap(
 ) -> tuple[Float64Array1D, Float64Array1D]:
     """Volume-weighted mean and deviation of the typical price of the last ``period`` bars; first at ``period - 1``.
 
-    NaN where the window has no volume.
+    NaN where the window has no volume. Running sums are of distances to a recent price.
     """
     n = close.size
     mean = blank(n, period - 1)
     deviation = blank(n, period - 1)
     typical = typical_price(high, low, close)
+    base, weight, moment, squares, most_weight, most_squares = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(period - 1, n):
-        weight = 0.0
-        moment = 0.0
-        squares = 0.0
-        for k in range(i - period + 1, i + 1):
-            away = typical[k] - typical[i]
-            weight += volume[k]
-            moment += volume[k] * away
-            squares += volume[k] * away * away
+        stale = (i - period + 1) % RESYNC_BARS == 0
+        if not stale:
+            away, oldest = typical[i] - base, typical[i - period] - base
+            weight += volume[i] - volume[i - period]
+            moment += volume[i] * away - volume[i - period] * oldest
+            squares += volume[i] * away * away - volume[i - period] * oldest * oldest
+            # Little volume or spread after much of it: nearly all digits cancelled.
+            stale = (
+                weight <= ENOUGH_DIGITS * most_weight
+                or squares - moment * moment / weight < ENOUGH_DIGITS * most_squares
+            )
+        if stale:
+            base, weight, moment, squares = typical[i], 0.0, 0.0, 0.0
+            most_weight, most_squares = 0.0, 0.0
+            for k in range(i - period + 1, i + 1):
+                away = typical[k] - base
+                weight += volume[k]
+                moment += volume[k] * away
+                squares += volume[k] * away * away
+        most_weight, most_squares = max(most_weight, weight), max(most_squares, squares)
         if weight > 0.0:
             shift = moment / weight
-            mean[i] = typical[i] + shift
+            mean[i] = base + shift
             deviation[i] = math.sqrt(max(squares / weight - shift * shift, 0.0))
         else:
             mean[i] = np.nan

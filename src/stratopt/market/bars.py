@@ -135,13 +135,13 @@ class Bars:
 
         Parameters
         ----------
-        frame : pandas.DataFrame or polars.DataFrame
+        frame : pandas.DataFrame, polars.DataFrame or polars.LazyFrame
             Columns open, high, low, close and optionally volume (0 everywhere when missing), in any letter case. Stamps are
             the pandas DatetimeIndex or a column named open_time, timestamp, datetime, date or time: dates, ISO texts or whole
             numbers since 1970 (seconds, milli-, micro- or nanoseconds by size). Stamps with a zone are converted to UTC,
             stamps without one are UTC.
         timeframe : optional
-            The most frequent distance of two stamps when not given.
+            The most frequent distance of two stamps when not given; refused where most bars are closer than it says.
         calendar : optional
             When not given: ``24/7`` if bars exist on Saturdays, else ``24/5`` if there are bars at night or more than 256
             sessions a year, else ``XNYS``. Ratios are annualised with it, so name it when you know it.
@@ -152,11 +152,13 @@ class Bars:
             For missing or doubled columns, unreadable stamps or a broken rule of ``Bars``; the message says which.
         """
         from stratopt.market.frames import columns_of
-        from stratopt.market.inference import infer_calendar, infer_timeframe
+        from stratopt.market.inference import infer_calendar, infer_timeframe, require_distance
 
         columns = columns_of(frame, symbol)
         stamps = columns["open_time"]
         length = infer_timeframe(stamps, symbol) if timeframe is None else Timeframe.parse(timeframe)
+        if timeframe is not None:
+            require_distance(stamps, length, symbol)
         market = infer_calendar(stamps, length) if calendar is None else Calendar.parse(calendar)
         return cls.from_arrays(symbol=symbol, timeframe=length, calendar=market, origin=origin, **columns)
 

@@ -1,4 +1,4 @@
-"""Columns of a pandas or polars frame as arrays, whatever the letter case and the kind of stamp."""
+"""Columns of a pandas or polars frame (a lazy one too) as arrays, whatever the letter case and the kind of stamp."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ STAMP_COLUMNS = ("open_time", "timestamp", "datetime", "date", "time")
 
 def columns_of(frame: Any, symbol: str) -> Mapping[str, AnyArray]:
     """``open_time`` (int64 ms UTC), the four prices and, if there is one, ``volume`` of ``frame``."""
+    if type(frame).__module__.startswith("polars") and hasattr(frame, "collect"):
+        frame = frame.collect()  # a lazy frame
     if not hasattr(frame, "columns") or not hasattr(frame, "__getitem__"):
         raise MarketDataError(
             f"{symbol}: bars are read from a pandas or polars frame, not from {type(frame).__name__}",

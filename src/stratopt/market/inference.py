@@ -10,6 +10,8 @@ from stratopt.market.timeframe import DAY, Calendar, Timeframe
 
 _DAY_MS = DAY * 1000
 _SATURDAY = 5
+SHORTEST_SHARE = 0.9
+"""Months and days with a change of the clock are shorter than their name says."""
 # A share exchange trades at most 10 of 24 hours; currencies about 24.
 _LONGEST_EXCHANGE_SESSION_HOURS = 16
 # Between New York's 252 sessions a year and the 260 of a market that skips only weekends.
@@ -36,6 +38,20 @@ def infer_timeframe(open_time: Int64Array1D, symbol: str) -> Timeframe:
             code="unknown_timeframe",
         )
     return Timeframe.of_seconds(int(values[np.argmax(counts)]) // 1000)
+
+
+def require_distance(open_time: Int64Array1D, timeframe: Timeframe, symbol: str) -> None:
+    """MarketDataError where most bars are closer than ``timeframe`` says: they are not such bars."""
+    if len(open_time) < 2:
+        return
+    usual = float(np.median(np.abs(np.diff(open_time)))) / 1000
+    if usual < SHORTEST_SHARE * timeframe.seconds:
+        raise MarketDataError(
+            f"{symbol}: bars are usually {usual:g} s apart, so they are not {timeframe} bars of {timeframe.seconds} s; leave timeframe out to have it "
+            f"read from the stamps, then resample",
+            code="unknown_timeframe",
+            timeframe=str(timeframe),
+        )
 
 
 def infer_calendar(open_time: Int64Array1D, timeframe: Timeframe) -> Calendar:

@@ -64,7 +64,7 @@ class ResultDetail:
 
     ``days`` ISO dates; ``wealth`` of the final parameters over all bars and ``oos_wealth`` of the out-of-sample account, both 1 before
     their first bar, ``oos_wealth`` and ``oos_drawdown`` None before it begins; ``monthly_returns`` by month; ``surface`` scores of the last
-    search over its two most varied parameters.
+    search over its two most varied parameters; ``search`` what the last search learned: convergence and parameter importance.
     """
 
     job_id: str
@@ -74,6 +74,7 @@ class ResultDetail:
     oos_drawdown: Sequence[float | None]
     monthly_returns: Mapping[str, float]
     surface: Mapping[str, Any] | None
+    search: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

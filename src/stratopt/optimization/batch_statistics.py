@@ -10,25 +10,38 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 
-from stratopt.evaluation.bootstrap import common_block_length
+from stratopt.evaluation.bootstrap import SHORTEST_BLOCK, affordable_draws, common_block_length
 from stratopt.evaluation.calendar_grid import MOST_BUCKETS, widen
-from stratopt.evaluation.effective_trials import correlation_eigenvalues, entropy_rank
-from stratopt.evaluation.multiple_testing import DEFAULT_DRAWS, step_down_p_values, superior_predictive_ability
+from stratopt.evaluation.effective_trials import (
+    average_correlation_trials,
+    cheverud_nyholt,
+    correlation_eigenvalues,
+    entropy_rank,
+    kaiser_count,
+    mean_correlation,
+    participation_ratio,
+    variance_count,
+)
+from stratopt.evaluation.multiple_testing import step_down_p_values, superior_predictive_ability
+from stratopt.evaluation.optimal_clusters import optimal_number_of_clusters
 from stratopt.evaluation.overfitting import minimum_backtest_years
 from stratopt.evaluation.sharpe import annual_sharpe_needed
 from stratopt.evaluation.winner_bias import CorrectedHeadline, corrected_headline
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D, Int64Array1D
 from stratopt.optimization.evidence import trial_overfitting
 from stratopt.optimization.jobs import Job
+from stratopt.optimization.processes import one_library_thread
+from stratopt.optimization.trial_ledger import OF_A_FOLD
 
 MOST_OVERFITTING_COLUMNS = 8192
 MOST_ABILITY_COLUMNS = 32_768
+MOST_CLUSTERED_COLUMNS = 128
 FEWEST_BUCKETS = 10
-STEP_DOWN_DRAWS = 4000
 
 
 class TableReader(Protocol):
@@ -56,6 +69,7 @@ class BatchStatistics:
     spa: Mapping[str, Any] | None
     pbo: Mapping[str, Any] | None
     effective_trials: float | None
+    effective_trials_by: Mapping[str, float | None] | None
     minimum_backtest_years: float
     headline: CorrectedHeadline | None
     bucket_days: int | None
@@ -74,6 +88,7 @@ class BatchStatistics:
             "spa": None if self.spa is None else dict(self.spa),
             "pbo": None if self.pbo is None else dict(self.pbo),
             "effective_trials": self.effective_trials,
+            "effective_trials_by": None if self.effective_trials_by is None else dict(self.effective_trials_by),
             "minimum_backtest_years": self.minimum_backtest_years,
             "headline": None if self.headline is None else dataclasses.asdict(self.headline),
             "bucket_days": self.bucket_days,
@@ -83,17 +98,20 @@ class BatchStatistics:
 
 @dataclass(frozen=True, eq=False)
 class _Series:
-    """One job on the batch's grid: out-of-sample returns and benchmark, and its trials with their buckets."""
+    """One job on the batch's grid: out-of-sample ``periods``, returns and benchmark, and its trials with their buckets."""
 
     job: Job
     buckets: Int64Array1D
+    periods: float
     returns: Float64Array1D
     benchmark: Float64Array1D
     trial_buckets: Int64Array1D
     trials: AnyArray
     trial_benchmark: AnyArray
+    of_last_search: AnyArray
 
 
+@one_library_thread()
 def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0) -> BatchStatistics:
     """Statistics over the succeeded ``jobs`` of a batch; the same jobs give the same numbers."""
     results = [job.result for job in jobs if job.result is not None]
@@ -103,8 +121,9 @@ def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0)
     shortest = min(years, default=None)
     grid, returns = _outside(series)
     excess = _placed(grid, [(s.buckets, (s.returns - s.benchmark)[:, None]) for s in series])
-    block = common_block_length(np.nan_to_num(excess))
+    block = common_block_length(np.nan_to_num(excess), shortest=SHORTEST_BLOCK / _periods_a_bucket(series))
     spa, pbo, effective, in_matrix = _over_trials(series, block, seed)
+    entropy = None if effective is None else effective["entropy_rank"]
     p_values, headline = _over_strategies(excess, returns, years, block, seed)
     days = [int(result["evidence"]["bucket_days"]) for result in results]
     return BatchStatistics(
@@ -116,7 +135,8 @@ def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0)
         step_down_p={s.job.job_id: p for s, p in zip(series, p_values, strict=True)},
         spa=spa,
         pbo=pbo,
-        effective_trials=effective,
+        effective_trials=entropy,
+        effective_trials_by=effective,
         minimum_backtest_years=minimum_backtest_years(trials),
         headline=headline,
         bucket_days=max(days, default=None),
@@ -124,6 +144,15 @@ def batch_statistics(jobs: Sequence[Job], reader: TableReader, *, seed: int = 0)
         job_ids=[s.job.job_id for s in series],
         correlation=_correlation(returns),
     )
+
+
+@cache
+def warm_up() -> None:
+    """Load or compile what the tests need, so that the first report does not wait for it."""
+    returns = np.sin(np.outer(np.arange(1.0, 65.0), np.arange(1.0, 4.0)))
+    superior_predictive_ability(returns, mean_block=SHORTEST_BLOCK)
+    trial_overfitting(returns)
+    entropy_rank(correlation_eigenvalues(returns))
 
 
 def _on_one_grid(jobs: Sequence[Job], reader: TableReader) -> list[_Series]:
@@ -150,6 +179,7 @@ def _series(
         factor,
     )
     trial_numbers, trials, benchmark = np.empty(0, dtype=np.int64), np.empty((0, 0)), np.empty((0, 0))
+    own = np.empty(0, dtype=np.bool_)
     name = result["artifacts"].get("trial_blocks")
     if name is not None:
         table = reader.columns(name)
@@ -157,8 +187,15 @@ def _series(
         rows = slice(at, at + table["returns"].shape[1])
         trial_numbers, trials = widen(columns["bucket"][rows], table["returns"].T, factor)
         _, asset = widen(columns["bucket"][rows], columns["asset"][rows], factor)
+        own = table["number"] != OF_A_FOLD
         benchmark = np.outer(asset, table["mean_weight"]).astype(np.float32)
-    return _Series(job, numbers, pair[:, 0], pair[:, 1], trial_numbers, trials, benchmark)
+    periods = float(columns["oos_periods"][tested].sum())
+    return _Series(job, numbers, periods, pair[:, 0], pair[:, 1], trial_numbers, trials, benchmark, own)
+
+
+def _periods_a_bucket(series: Sequence[_Series]) -> float:
+    """Mean over all out-of-sample buckets, at least 1."""
+    return max(1.0, sum(s.periods for s in series) / max(1, sum(s.buckets.size for s in series)))
 
 
 def _outside(series: Sequence[_Series]) -> tuple[Int64Array1D, Float64Array2D]:
@@ -174,37 +211,53 @@ def _over_strategies(
         return [None] * excess.shape[1], None
     per_year = np.sum(~np.isnan(returns), axis=0) / np.asarray(years)
     headline = corrected_headline(returns, periods_per_year=per_year, mean_block=block, seed=seed)
-    return step_down_p_values(excess, mean_block=block, draws=STEP_DOWN_DRAWS, seed=seed), headline
+    draws = affordable_draws(*excess.shape)
+    return step_down_p_values(excess, mean_block=block, draws=draws, seed=seed), headline
 
 
 def _over_trials(
     series: Sequence[_Series], block: float, seed: int
-) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, float | None, int]:
-    """SPA, PBO and effective number over the trials of all jobs, and how many entered."""
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, Mapping[str, float | None] | None, int]:
+    """SPA, PBO and effective numbers over the trials of all jobs, and how many entered."""
     searched = [s for s in series if s.trials.size]
     if len(searched) < len(series) or not searched:
         return None, None, None, 0
     grid = _union([s.trial_buckets for s in searched])
     excess = _placed(grid, [(s.trial_buckets, s.trials - s.trial_benchmark) for s in searched], np.float32)
     excess = _thinned(excess, MOST_ABILITY_COLUMNS)
-    ability = superior_predictive_ability(excess, mean_block=block, draws=DEFAULT_DRAWS, seed=seed)
+    ability = superior_predictive_ability(excess, mean_block=block, draws=affordable_draws(*excess.shape), seed=seed)
     shared = _shared(searched)
     return (
         None if ability is None else dataclasses.asdict(ability),
         None if shared is None else trial_overfitting(_thinned(shared, MOST_OVERFITTING_COLUMNS)),
-        None if shared is None else entropy_rank(correlation_eigenvalues(shared)),
+        None if shared is None else _effective_trials(shared, seed),
         excess.shape[1],
     )
 
 
+def _effective_trials(shared: AnyArray, seed: int) -> Mapping[str, float | None]:
+    """Every estimate of the number of unrelated trials, by name; only the entropy rank is used, the others show how far they disagree."""
+    eigenvalues = correlation_eigenvalues(shared)
+    clusters = optimal_number_of_clusters(_thinned(shared, MOST_CLUSTERED_COLUMNS), seed)
+    return {
+        "entropy_rank": entropy_rank(eigenvalues),
+        "mean_correlation": average_correlation_trials(mean_correlation(shared), shared.shape[1]),
+        "participation_ratio": participation_ratio(eigenvalues),
+        "kaiser_count": float(kaiser_count(eigenvalues)),
+        "principal_components_95": float(variance_count(eigenvalues)),
+        "cheverud_nyholt": cheverud_nyholt(eigenvalues),
+        "optimal_clusters": None if clusters is None else float(clusters),
+    }
+
+
 def _shared(searched: Sequence[_Series]) -> AnyArray | None:
-    """Trials of all jobs on the buckets that all of them cover; None without any."""
+    """Trials of the last searches of all jobs on the buckets that all of them cover; None without any."""
     common = searched[0].trial_buckets
     for s in searched[1:]:
         common = np.intersect1d(common, s.trial_buckets)
     if common.size < 2:
         return None
-    return np.column_stack([s.trials[np.isin(s.trial_buckets, common)] for s in searched])
+    return np.column_stack([s.trials[np.isin(s.trial_buckets, common)][:, s.of_last_search] for s in searched])
 
 
 def _thinned(values: AnyArray, most: int) -> AnyArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,8 @@ from stratopt.evaluation.stability import plateau
 from stratopt.kernels.arrays import AnyArray, Int8Array1D
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.trial_evaluator import TrialEvaluator
-from stratopt.optimization.trial_ledger import AccountSeries, TrialLedger, account_series, keep_ledger
+from stratopt.optimization.trial_ledger import OF_A_FOLD, AccountSeries, TrialLedger, account_series, keep_ledger
+from stratopt.search.parameters import Params
 from stratopt.search.study import StudyResult
 
 COST_MULTIPLES = (1.0, 2.0, 3.0)
@@ -55,8 +56,12 @@ def gather_evidence(
     outside: BacktestResult,
     stitched: Int8Array1D,
     first: int,
+    unguided: Sequence[Params] = (),
 ) -> GatheredEvidence:
-    """Facts of the last search ``study``, its best account ``inside``, and the out-of-sample account ``outside`` of ``stitched``."""
+    """Facts of the last search ``study``, its best account ``inside``, and the out-of-sample account ``outside`` of ``stitched``.
+
+    ``unguided`` are other points that were tried, as ``keep_ledger`` takes them.
+    """
     stop = outside.window.stop
     assert study.best is not None
     whole = account_series(evaluator.backtest(evaluator.target(study.best.params), first, stop))
@@ -70,7 +75,8 @@ def gather_evidence(
     }
     tables: dict[str, Mapping[str, Any]] = {"buckets": _bucket_table(grid, whole, account)}
     if spec.validation.statistical_tests:
-        ledger = keep_ledger(evaluator, study.trials, inside.window.start, inside.window.stop, grid.days)
+        window = inside.window
+        ledger = keep_ledger(evaluator, study.trials, window.start, window.stop, grid.days, unguided=unguided)
         facts["trials"] = _trial_facts(ledger, study, account_series(inside), inside)
         tables["trial_blocks"] = _trial_table(ledger)
     return GatheredEvidence(facts=facts, tables=tables)
@@ -200,7 +206,8 @@ def _trial_facts(
     ledger: TrialLedger, study: StudyResult, best: AccountSeries, inside: BacktestResult
 ) -> dict[str, Any]:
     """How much the best point of the search owes to the number of points."""
-    effective = entropy_rank(correlation_eigenvalues(ledger.returns))
+    own = ledger.returns[:, ledger.numbers != OF_A_FOLD]
+    effective = entropy_rank(correlation_eigenvalues(own))
     moments = sharpe_moments(best.returns)
     ratios = np.array([t.outcome.facts["sharpe_ratio"] for t in study.trials]) / math.sqrt(
         inside.window.periods_per_year
@@ -219,7 +226,7 @@ def _trial_facts(
         if moments is None or ratios.size < 2
         else deflated_sharpe_ratio(moments, trials=count, trial_variance=float(ratios.var(ddof=1))),
         "minimum_backtest_years": minimum_backtest_years(count),
-        "pbo": trial_overfitting(ledger.returns),
+        "pbo": trial_overfitting(own),
         "plateau": None if near is None else dataclasses.asdict(near),
     }
 

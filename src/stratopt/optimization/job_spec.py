@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -11,6 +12,17 @@ import orjson
 
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
+from stratopt.optimization.exceptions import ParameterValidationError
+
+LATER_SWITCHES = (
+    "random_entry_runs",
+    "permutation_runs",
+    "combinatorial_groups",
+    "combinatorial_test_groups",
+    "purge_bars",
+    "embargo_bars",
+)
+"""Left out of a fingerprint while they are off, so that results made before there were such switches keep theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +57,16 @@ class SearchConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationConfig:
-    """How a result is tested. ``out_of_sample_ratio`` None means 0.6 with walk-forward and 0.3 with a single hold-out."""
+    """How a result is tested. ``out_of_sample_ratio`` None means 0.6 with walk-forward and 0.3 with a single hold-out.
+
+    ``permutation_runs`` and ``combinatorial_groups`` repeat the search; 0 is off. ``purge_bars`` and ``embargo_bars`` are those of the
+    combinatorial splits, an embargo of None is 1 % of the bars.
+
+    Raises
+    ------
+    ParameterValidationError
+        If the test groups are not fewer than the groups.
+    """
 
     out_of_sample_ratio: float | None = None
     folds: int = 6
@@ -54,6 +75,28 @@ class ValidationConfig:
     cross_asset_validation: bool = False
     regime_analysis: bool = False
     statistical_tests: bool = True
+    random_entry_runs: int = 0
+    permutation_runs: int = 0
+    combinatorial_groups: int = 0
+    combinatorial_test_groups: int = 2
+    purge_bars: int = 0
+    embargo_bars: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.combinatorial_groups and not 0 < self.combinatorial_test_groups < self.combinatorial_groups:
+            raise ParameterValidationError(
+                f"combinatorial_test_groups {self.combinatorial_test_groups} must be at least 1 and below combinatorial_groups "
+                f"{self.combinatorial_groups}",
+                field="combinatorial_test_groups",
+            )
+
+    @property
+    def repeated_searches(self) -> int:
+        """Searches beyond those of the folds and the final one."""
+        splits = (
+            math.comb(self.combinatorial_groups, self.combinatorial_test_groups) if self.combinatorial_groups else 0
+        )
+        return splits + self.permutation_runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +132,10 @@ class JobSpec:
         """sha256 of everything that the result depends on."""
         document = {k: v for k, v in self.to_dict().items() if k != "strategy_id"}
         document["search"] = {k: v for k, v in document["search"].items() if v is not None}
+        off = asdict(ValidationConfig())
+        document["validation"] = {
+            k: v for k, v in document["validation"].items() if k not in LATER_SWITCHES or v != off[k]
+        }
         return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property

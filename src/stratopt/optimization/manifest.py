@@ -45,8 +45,14 @@ def manifest(spec: JobSpec, space: ParameterSpace, bars: Bars, strategy: Strateg
             "last_bar": f"{stamps[1]}Z",
         },
         "strategy_source_hash": strategy.source_hash,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": dict(versions()),
     }
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Versions of Python and of the packages that numbers come from."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 @cache

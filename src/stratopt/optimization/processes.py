@@ -1,4 +1,4 @@
-"""Linux process calls that the executor needs: die with the parent, memory and time limits, one thread."""
+"""Calls to the operating system and to libraries below numpy: die with the parent, memory and time limits, one thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from threadpoolctl import ThreadpoolController
 
 PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -34,6 +38,15 @@ def limit_memory(limit_bytes: int | None) -> None:
     """Let allocations beyond ``limit_bytes`` of data fail with MemoryError instead of waking the kernel's killer."""
     if limit_bytes:
         resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+
+@contextmanager
+def one_library_thread() -> Iterator[None]:
+    """Linear algebra in one thread while the block runs: the sums are added in the same order on every machine, and beside busy
+    workers it is faster (eigenvalues of 309 x 309: 3 instead of 270 ms on two busy cores, where library threads wait for each other).
+    """
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        yield
 
 
 def keep_freed_memory() -> None:

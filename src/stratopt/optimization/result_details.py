@@ -42,7 +42,13 @@ def _detail(job: Job, result: Mapping[str, Any], reader: TableReader) -> ResultD
         oos_drawdown=_rounded(np.where(np.isinf(deepest), np.nan, deepest)),
         monthly_returns=result["evidence"]["monthly_returns"],
         surface=_surface(reader.columns(result["artifacts"]["trials"])),
+        search=_search(result),
     )
+
+
+def _search(result: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("last_search_evaluations", "repeated_share", "infeasible_share", "convergence", "parameter_importance")
+    return {"objective": result["objective"], **{name: result["search"].get(name) for name in kept}}
 
 
 def _rounded(values: AnyArray) -> list[Any]:

@@ -1,8 +1,9 @@
-"""What a request may ask for beyond the search: Monte Carlo, regimes, other assets."""
+"""What a request may ask for beyond the search: Monte Carlo, random entries, regimes, other assets, repeated searches."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from stratopt.backtest.engine import backtest_signals
 from stratopt.backtest.result import BacktestResult
 from stratopt.evaluation.altered_prices import noisy_bars
 from stratopt.evaluation.cross_asset import transfer
+from stratopt.evaluation.random_timing import random_entry_test
 from stratopt.evaluation.regimes import (
     REGIMES,
     RegimeResult,
@@ -25,6 +27,8 @@ from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import AnyArray
 from stratopt.market.bars import Bars
 from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.repeated_searches import combinatorial, permutation
+from stratopt.optimization.searches import Search, Searcher
 from stratopt.optimization.trial_evaluator import TrialEvaluator
 from stratopt.optimization.trial_ledger import account_series
 from stratopt.search.parameters import Params
@@ -34,17 +38,31 @@ NOISE_SCALES = (0.05, 0.10, 0.20)
 MOST_NOISE_RUNS = 100
 FEWEST_TRADES = 5
 FEWEST_BARS = 250
+RANDOM_ENTRY_SEEDS = 4
 
 
 def examine(
-    spec: JobSpec, evaluator: TrialEvaluator, *, params: Params, outside: BacktestResult, others: Sequence[Bars]
+    spec: JobSpec,
+    evaluator: TrialEvaluator,
+    searcher: Searcher,
+    searches: Sequence[Search],
+    *,
+    params: Params,
+    outside: BacktestResult,
+    others: Sequence[Bars],
+    first: int,
 ) -> dict[str, Any]:
-    """The parts that ``spec.validation`` asks for, None for the others."""
-    wanted = spec.validation
+    """The parts that ``spec.validation`` asks for, None for the others. ``first`` is the first scored bar."""
+    wanted, stop = spec.validation, outside.window.stop
     return {
         "monte_carlo": _monte_carlo(spec, evaluator, params, outside) if wanted.monte_carlo_runs else None,
         "regimes": _regimes(outside) if wanted.regime_analysis else None,
         "cross_asset": _cross_asset(evaluator, params, others) if wanted.cross_asset_validation else None,
+        "random_entries": _random_entries(spec, outside) if wanted.random_entry_runs else None,
+        "permutation": permutation(spec, evaluator, searcher, searches[-1]) if wanted.permutation_runs else None,
+        "combinatorial": combinatorial(spec, evaluator, searcher, first=first, stop=stop)
+        if wanted.combinatorial_groups
+        else None,
     }
 
 
@@ -92,6 +110,37 @@ def _sharpe(evaluator: TrialEvaluator, bars: Bars, params: Params, start: int, s
     return backtest_signals(
         bars, target, costs=evaluator.costs, execution=evaluator.execution, start=start, stop=stop
     ).metrics["sharpe_ratio"]
+
+
+def _random_entries(spec: JobSpec, outside: BacktestResult) -> dict[str, Any] | None:
+    """Trades of the same number, sides and lengths at random bars of the out-of-sample window, before costs; None without a trade.
+
+    A trade holds from its entry bar up to the bar before its exit, at least one bar; returns are those of the closes.
+    """
+    columns, window, runs = outside.trade_columns, outside.window, spec.validation.random_entry_runs
+    entries = np.asarray(columns["entry_bar"], dtype=np.int64) - window.start
+    exits = np.where(columns["open"], len(window), np.asarray(columns["exit_bar"], dtype=np.int64) - window.start)
+    kept = exits > entries
+    if not kept.any():
+        return None
+    entries, exits, sides = entries[kept], exits[kept], np.asarray(columns["side"], dtype=np.float64)[kept]
+    close = outside.bars.close
+    before = np.concatenate([close[:1], close[:-1]])
+    returns = (close / before - 1.0)[window.start : window.stop]
+    cumulated = np.concatenate([[0.0], np.cumsum(returns)])
+    observed = float((sides * (cumulated[exits] - cumulated[entries])).sum()) / returns.size
+    seed = np.random.default_rng([spec.search_seed, RANDOM_ENTRY_SEEDS])
+    found = random_entry_test(exits - entries, sides, returns, observed=observed, runs=runs, seed=seed)
+    per_year = float(outside.bars.periods_per_year)
+    return {
+        "trades": int(kept.sum()),
+        "runs": runs,
+        "return_per_year": found.observed * per_year,
+        "mean_of_random_per_year": found.mean_of_random * per_year,
+        "quantile_95_of_random_per_year": found.quantile_95_of_random * per_year,
+        "p_value": found.p_value,
+        "standard_error": math.sqrt(found.p_value * (1.0 - found.p_value) / (1 + runs)),
+    }
 
 
 def _regimes(outside: BacktestResult) -> dict[str, Any]:

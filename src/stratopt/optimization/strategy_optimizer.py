@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,25 +18,20 @@ from stratopt.market.stamps import moment_to_ms
 from stratopt.optimization.evidence import gather_evidence
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
-from stratopt.optimization.look_ahead import refuse_look_ahead
 from stratopt.optimization.manifest import code_hash, manifest
 from stratopt.optimization.robustness import examine
+from stratopt.optimization.searches import FINAL, Search, Searcher
 from stratopt.optimization.study_checkpoints import StudyCheckpoints
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
-from stratopt.search.algorithms import make_sampler
-from stratopt.search.checkpoint import Checkpoint
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
-from stratopt.search.study import Limits, StudyResult, run_study
+from stratopt.search.parameters import Params
 from stratopt.strategies.base import Direction, Strategy
+from stratopt.strategies.look_ahead import refuse_look_ahead
 
 MOST_WARMUP_SHARE = 0.25
 DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
-POINTS_AT_ONCE = 4
-"""Points that the engine is asked for together: they share one fit of its model and one call of the backtest engine."""
-FINAL = -1
-"""Number of the last search, whose parameters are the ones to go on with; folds count from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,20 +40,6 @@ class Optimized:
 
     result: Mapping[str, Any]
     tables: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """One finished search: ``fold`` is its number or ``FINAL``."""
-
-    fold: int
-    window: Fold
-    study: StudyResult
-
-    @property
-    def params(self) -> dict[str, Any] | None:
-        """The best point, or None where no point was feasible."""
-        return None if self.study.best is None else self.study.best.params
 
 
 def optimize_strategy(
@@ -80,7 +60,7 @@ def optimize_strategy(
 
     Raises
     ------
-    InvalidStrategyError
+    StrategyError
         ``look_ahead`` when the strategy knows the future.
     OptimizationError
         ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
@@ -110,9 +90,11 @@ def optimize_strategy(
         objectives=spec.search.objectives or (),
         constraints=spec.search.constraints or (),
     )
-    searches = _search_all(spec, space, evaluator, folds, first, on_progress, checkpoints)
+    inputs = {"bars": bars.content_hash, "strategy": strategy.source_hash, "code": code_hash()} if checkpoints else {}
+    searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
+    searches = _search_all(spec, evaluator, searcher, folds, first)
     _refuse_without_trades(spec, searches)
-    return _tell(spec, space, evaluator, searches, first, other_bars)
+    return _tell(spec, space, evaluator, searcher, searches, first, other_bars)
 
 
 def _refuse_constant_volume(bars: Bars, strategy: Strategy) -> None:
@@ -150,13 +132,7 @@ def _folds(spec: JobSpec, first: int, stop: int) -> Sequence[Fold]:
 
 
 def _search_all(
-    spec: JobSpec,
-    space: ParameterSpace,
-    evaluator: TrialEvaluator,
-    folds: Sequence[Fold],
-    first: int,
-    on_progress: Callable[[int], None] | None,
-    checkpoints: StudyCheckpoints | None,
+    spec: JobSpec, evaluator: TrialEvaluator, searcher: Searcher, folds: Sequence[Fold], first: int
 ) -> Sequence[Search]:
     """A search for every fold and, with walk-forward, a final one over all bars."""
     windows = list(enumerate(folds))
@@ -164,65 +140,14 @@ def _search_all(
         stop = folds[-1].test_stop
         windows.append((FINAL, Fold(train_start=first, train_stop=stop, test_start=stop, test_stop=stop)))
     seeds = np.random.SeedSequence(spec.search_seed).generate_state(len(windows), np.uint32)
-    done = 0
-
-    def count(evaluations: int) -> None:
-        nonlocal done
-        done += evaluations
-        if on_progress:
-            on_progress(done)
-
-    search = spec.search
-    objectives = len(search.objectives or (search.objective,))
-    limits = Limits(
-        max_evaluations=search.max_evals,
-        max_seconds=search.max_seconds,
-        early_stop_rounds=search.early_stop_rounds,
-        target_score=search.target_score,
-    )
-    searches = []
-    for (number, window), seed in zip(windows, seeds, strict=True):
-        sampler = make_sampler(
-            search.algorithm,
-            space,
-            seed=int(seed),
-            startup_trials=search.n_startup_jobs,
-            budget=search.max_evals,
-            objectives=objectives,
+    return [
+        Search(
+            fold=number,
+            window=window,
+            study=searcher.run(evaluator.window(window.train_start, window.train_stop), int(seed)),
         )
-        saved = _checkpoint(spec, space, evaluator, window, int(seed)) if checkpoints else None
-        study = run_study(
-            space,
-            sampler,
-            evaluator.window(window.train_start, window.train_stop),
-            limits=limits,
-            batch_size=POINTS_AT_ONCE,
-            objectives=objectives,
-            first_points=[space.validate(params) for params in search.first_points or ()],
-            known=checkpoints.known(number, saved) if checkpoints and saved else (),
-            on_trials=count,
-            on_batch=partial(checkpoints.keep, number, saved) if checkpoints and saved else None,
-        )
-        if checkpoints and saved:
-            checkpoints.finish(number, saved, study.trials)
-        searches.append(Search(fold=number, window=window, study=study))
-    return searches
-
-
-def _checkpoint(spec: JobSpec, space: ParameterSpace, evaluator: TrialEvaluator, window: Fold, seed: int) -> Checkpoint:
-    """The checkpoint of one search; it fits no other job, data or code."""
-    return Checkpoint(
-        space,
-        spec.search.algorithm,
-        seed,
-        {
-            "job": spec.fingerprint,
-            "bars": evaluator.bars.content_hash,
-            "strategy": evaluator.strategy.source_hash,
-            "code": code_hash(),
-            "window": [window.train_start, window.train_stop],
-        },
-    )
+        for (number, window), seed in zip(windows, seeds, strict=True)
+    ]
 
 
 def _refuse_without_trades(spec: JobSpec, searches: Sequence[Search]) -> None:
@@ -247,6 +172,7 @@ def _tell(
     spec: JobSpec,
     space: ParameterSpace,
     evaluator: TrialEvaluator,
+    searcher: Searcher,
     searches: Sequence[Search],
     first: int,
     others: Sequence[Bars],
@@ -260,9 +186,18 @@ def _tell(
     stitched = _stitched(evaluator, folds)
     outside = evaluator.backtest(stitched, test_start, stop)
     found = gather_evidence(
-        spec, evaluator, study=final.study, inside=inside, outside=outside, stitched=stitched, first=first
+        spec,
+        evaluator,
+        study=final.study,
+        inside=inside,
+        outside=outside,
+        stitched=stitched,
+        first=first,
+        unguided=_unguided(spec, space, searches),
     )
-    robustness = examine(spec, evaluator, params=final.params, outside=outside, others=others)
+    robustness = examine(
+        spec, evaluator, searcher, searches, params=final.params, outside=outside, others=others, first=first
+    )
     result = {
         "summary": _summary(spec, final.params, inside, outside),
         "best_params": final.params,
@@ -286,6 +221,16 @@ def _tell(
             **found.tables,
         },
     )
+
+
+def _unguided(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) -> Sequence[Params]:
+    """Points that the searches before the last tried before they had learned anything and the last one did not try."""
+    known = {space.key(trial.params) for trial in searches[-1].study.trials}
+    fresh: dict[Hashable, Params] = {}
+    for search in searches[:-1]:
+        for trial in search.study.trials[: spec.search.n_startup_jobs]:
+            fresh.setdefault(space.key(trial.params), trial.params)
+    return [params for key, params in fresh.items() if key not in known]
 
 
 def _stitched(evaluator: TrialEvaluator, folds: Sequence[Search]) -> Int8Array1D:
@@ -374,6 +319,7 @@ def _effort(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) ->
         "algorithm": spec.search.algorithm,
         "searches": len(studies),
         "evaluations": evaluations,
+        "last_search_evaluations": len(final.trials),
         "repeated": repeated,
         "infeasible": infeasible,
         "repeated_share": repeated / (evaluations + repeated) if evaluations else 0.0,

@@ -38,32 +38,54 @@ class StudyCheckpoints:
         self._next = clock() + seconds
         self.resumed = 0
 
-    def known(self, search: int, checkpoint: Checkpoint) -> Sequence[Trial]:
-        """The trials that an earlier attempt left of this search; none where there is no file that fits."""
-        with suppress(FileNotFoundError, ParameterSpaceError):
-            trials = [_unpacked(trial) for trial in checkpoint.read(self._path(search).read_bytes())]
-            self.resumed += len(trials)
-            return trials
-        return ()
+    def of(self, number: int, checkpoint: Checkpoint) -> SavedSearch:
+        """One search of the job."""
+        return SavedSearch(self, self._folder / f"search{number}.json", checkpoint)
 
-    def keep(self, search: int, checkpoint: Checkpoint, trials: Sequence[Trial]) -> None:
-        """Write the trials, if the last time was long enough ago."""
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was written, by this attempt or an earlier one, or is due."""
+        return self._folder.exists() or self.is_due()
+
+    def is_due(self) -> bool:
+        """Whether the last time of writing was long enough ago."""
+        return self._clock() >= self._next
+
+    def write(self, path: Path, data: Callable[[], bytes]) -> None:
+        """Write a file; the next time comes the later, the longer this took."""
         began = self._clock()
-        if began < self._next:
-            return
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(self._path(search), checkpoint.write([_packed(trial) for trial in trials]))
+        write_bytes(path, data())
         ended = self._clock()
         self._next = ended + max(self._seconds, (ended - began) / SHARE_OF_TIME)
 
-    def finish(self, search: int, checkpoint: Checkpoint, trials: Sequence[Trial]) -> None:
-        """The search has ended: write it whole, if anything was or would soon be written."""
-        if self._folder.exists() or self._clock() >= self._next:
-            self._next = self._clock()
-            self.keep(search, checkpoint, trials)
 
-    def _path(self, search: int) -> Path:
-        return self._folder / f"search{search}.json"
+class SavedSearch:
+    """The file of one search."""
+
+    def __init__(self, job: StudyCheckpoints, path: Path, checkpoint: Checkpoint) -> None:
+        self._job, self._path, self._checkpoint = job, path, checkpoint
+
+    def known(self) -> Sequence[Trial]:
+        """The trials that an earlier attempt left; none where there is no file that fits."""
+        with suppress(FileNotFoundError, ParameterSpaceError):
+            trials = [_unpacked(trial) for trial in self._checkpoint.read(self._path.read_bytes())]
+            self._job.resumed += len(trials)
+            return trials
+        return ()
+
+    def keep(self, trials: Sequence[Trial]) -> None:
+        """Write the trials so far, if it is time."""
+        if self._job.is_due():
+            self._write(trials)
+
+    def finish(self, trials: Sequence[Trial]) -> None:
+        """The search has ended: write it whole, so that only what follows is repeated."""
+        if self._job.is_used:
+            self._write(trials)
+
+    def _write(self, trials: Sequence[Trial]) -> None:
+        self._job.write(self._path, lambda: self._checkpoint.write([_packed(trial) for trial in trials]))
 
 
 def _packed(trial: Trial) -> Trial:

@@ -9,6 +9,14 @@ from typing import Any
 from stratopt.reporting import numbers as n
 
 PBO_DEVIATION_OF_LUCK = 0.21
+ESTIMATES = {
+    "mean_correlation": "mean correlation",
+    "participation_ratio": "participation ratio",
+    "kaiser_count": "eigenvalues above 1",
+    "principal_components_95": "95 % of variance",
+    "cheverud_nyholt": "Cheverud-Nyholt",
+    "optimal_clusters": "clusters (ONC)",
+}
 
 
 def batch_evidence_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
@@ -18,7 +26,7 @@ def batch_evidence_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
         [
             "Parameter sets tried",
             n.count(evidence["trials"]),
-            f"{n.count(evidence['trials_in_matrix'])} of the last searches are in the tests",
+            f"{n.count(evidence['trials_in_matrix'])} are in the tests",
             "the best of many tries looks good by luck; everything below is charged for them",
         ],
         [
@@ -44,7 +52,7 @@ def batch_evidence_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
         [
             "Effective number of trials",
             n.ratio(evidence["effective_trials"]),
-            "entropy rank",
+            _other_estimates(evidence.get("effective_trials_by")),
             "how many unrelated bets the trials are worth; similar parameters count once",
         ],
         [
@@ -64,6 +72,15 @@ def batch_evidence_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _other_estimates(by: Mapping[str, float | None] | None) -> str:
+    """The other estimates of the number of trials, smallest first."""
+    if by is None:
+        return "entropy rank"
+    known = sorted((value, name) for name, value in by.items() if value is not None and name != "entropy_rank")
+    told = ", ".join(f"{ESTIMATES[name]} {value:.0f}" for value, name in known)
+    return f"entropy rank; others, not used: {told}"
 
 
 def _error_of_sharpe(years: float | None) -> str:

@@ -9,6 +9,7 @@ from stratopt.optimization.batch_report import BatchAnalysisReport, RankedResult
 from stratopt.reporting import numbers as n
 from stratopt.reporting.document import Block, Note, Picture, Section, Table
 from stratopt.reporting.result_charts import drawdown_chart, equity_chart, monthly_chart, surface_chart
+from stratopt.reporting.search_section import search_blocks
 
 
 def result_sections(report: BatchAnalysisReport) -> Sequence[Section]:
@@ -25,6 +26,7 @@ def _section(r: RankedResult, detail: ResultDetail) -> Section:
         Picture(svg=monthly_chart(detail.monthly_returns), caption="Out-of-sample return by month"),
         Table(titles=["Evidence", "Value", "What it means"], rows=_evidence_rows(r), numbers=range(1, 2)),
         Picture(svg=surface_chart(detail.surface), caption="Score of the last search by parameters, dark is better"),
+        *search_blocks(detail.search, r.best_params),
         *_robustness(r.robustness),
     ]
     title = f"{r.rank}. {r.strategy_id} on {r.symbol} {r.timeframe}: {n.VERDICTS[r.verdict]}, Sharpe OOS {n.ratio(r.out_of_sample['sharpe_ratio'])}"
@@ -87,7 +89,52 @@ def _robustness(robustness: Mapping[str, Any]) -> list[Block]:
         found += _regimes(robustness["regimes"])
     if robustness["cross_asset"] is not None:
         found.append(_cross_asset(robustness["cross_asset"]))
+    if rows := _null_rows(robustness):
+        found.append(Table(titles=["Further test", "Value", "Error", "What it means"], rows=rows, numbers=range(1, 2)))
     return found
+
+
+def _null_rows(robustness: Mapping[str, Any]) -> list[list[str]]:
+    """Random entries, bar permutation, combinatorial cross-validation: those that were asked for."""
+    rows = []
+    if entries := robustness.get("random_entries"):
+        rows.append(
+            [
+                "Random entries, p",
+                n.probability(entries["p_value"]),
+                f"± {1.96 * entries['standard_error']:.3f}, {n.count(entries['runs'])} runs",
+                (
+                    f"share of {n.count(entries['trades'])} equal trades at random bars that earn as much; they earned "
+                    f"{n.percent(entries['mean_of_random_per_year'])} a year on average, these {n.percent(entries['return_per_year'])}, before costs"
+                ),
+            ]
+        )
+    if permuted := robustness.get("permutation"):
+        rows.append(
+            [
+                "Bar permutation, p",
+                n.probability(permuted["p_value"]),
+                f"± {1.96 * permuted['standard_error']:.3f}, {n.count(permuted['runs'])} searches",
+                (
+                    f"how often the same search finds as good a point where the order of the bars is random; median {n.ratio(permuted['score_p50_of_permuted'])}, "
+                    f"here {n.ratio(permuted['score'])}"
+                ),
+            ]
+        )
+    if paths := robustness.get("combinatorial"):
+        ratios = paths["path_sharpe_ratios"]
+        rows.append(
+            [
+                "Sharpe ratio, combinatorial paths",
+                n.ratio(paths["sharpe_mean"]),
+                f"± {1.96 * paths['sharpe_standard_error']:.2f}; paths from {n.ratio(min(ratios))} to {n.ratio(max(ratios))}",
+                (
+                    f"mean of {len(ratios)} purged and embargoed paths of {paths['splits']} searches; {n.share(paths['share_of_losing_paths'])} lose. Trains on the "
+                    "future of its test bars and its paths share data: a spread, not a simulation"
+                ),
+            ]
+        )
+    return rows
 
 
 def _monte_carlo(m: Mapping[str, Any]) -> Table:

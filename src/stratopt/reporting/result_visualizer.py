@@ -1,4 +1,4 @@
-"""ResultVisualizer: a report as text, Markdown, HTML, CSV or JSON, whole or by section."""
+"""ResultVisualizer: a report as text, Markdown, HTML, PDF, CSV or JSON, whole or by section."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stratopt.optimization.batch_report import BatchAnalysisReport
 from stratopt.reporting import numbers
 from stratopt.reporting.csv_report import report_csv
 from stratopt.reporting.document import Section
+from stratopt.reporting.pdf_report import pdf_report
 from stratopt.reporting.plain_text import as_markdown, as_text
 from stratopt.reporting.sections import all_sections, errors, executive_summary, leaderboard
 
@@ -68,6 +69,10 @@ class ResultVisualizer:
     def html(self, report: BatchAnalysisReport, section: str = "all") -> str:
         """One self-contained page: no script, no external request."""
         return "".join(self.html_parts(report, section))
+
+    def pdf(self, report: BatchAnalysisReport, section: str = "all") -> bytes:
+        """The page as an A4 document. StratoptError ``missing_extra`` without the extra ``pdf``."""
+        return pdf_report(self.html(report, section))
 
     def html_parts(self, report: BatchAnalysisReport, section: str = "all") -> Iterator[str]:
         """The page in pieces, for streams."""

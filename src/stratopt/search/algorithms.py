@@ -133,7 +133,10 @@ ALGORITHMS: Mapping[str, Algorithm] = {
     "hyperopt_tpe": Algorithm(make=_hyperopt("tpe"), summary="hyperopt's TPE"),
     "hyperopt_anneal": Algorithm(make=_hyperopt("anneal"), summary="hyperopt's annealing"),
     "hyperopt_atpe": Algorithm(
-        make=_hyperopt("atpe"), summary="hyperopt's adaptive TPE", needs="lightgbm", extra="atpe"
+        make=_hyperopt("atpe"),
+        summary="hyperopt's adaptive TPE; knows no weights of options",
+        needs="lightgbm",
+        extra="atpe",
     ),
     "optuna_tpe": Algorithm(make=_optuna("tpe"), summary="Optuna's TPE"),
     "optuna_cmaes": Algorithm(make=_optuna("cmaes"), summary="CMA-ES of Optuna", needs="cmaes", extra="cmaes"),

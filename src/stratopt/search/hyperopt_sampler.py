@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import random
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -22,19 +25,25 @@ from stratopt.search.prior import to_step
 logging.getLogger("hyperopt").setLevel(logging.WARNING)
 
 ENGINES = ("tpe", "anneal", "atpe")
+SAME_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - hyperopt's stamps have no zone; ATPE reads how long a trial took, which must not decide
 
 
 class HyperoptSampler(ForeignSampler):
     """One suggestion a call, as that library can; parameters of inactive branches are not told.
 
-    ``engine`` is "tpe", "anneal" or "atpe" (which needs lightgbm, extra ``atpe``).
+    ``engine`` is "tpe", "anneal" or "atpe" (which needs lightgbm, extra ``atpe``, and takes the options of a choice as equally
+    likely, because it knows no weights).
     """
 
     def __init__(self, space: ParameterSpace, seed: int, *, engine: str = "tpe", startup_trials: int = 20) -> None:
         super().__init__(space)
         self._latents = space.latents()
+        if engine == "atpe":
+            _refuse_rounded_normals(self._latents)
         self._suggest = _engine(engine, startup_trials)
-        self._domain = Domain(lambda point: 0.0, {name: _node(name, latent) for name, latent in self._latents.items()})
+        self._domain = Domain(
+            lambda point: 0.0, {name: _node(name, latent, engine) for name, latent in self._latents.items()}
+        )
         self._trials = Trials()
         self._seeds = np.random.default_rng(seed)
 
@@ -67,6 +76,7 @@ class HyperoptSampler(ForeignSampler):
     def _learn(self, token: Any, losses: Sequence[float]) -> None:
         token["state"] = JOB_STATE_DONE
         token["result"] = {"status": STATUS_OK, "loss": float(losses[0])}
+        token["book_time"] = token["refresh_time"] = SAME_TIME
         self._trials.insert_trial_doc(token)
         self._trials.refresh()
 
@@ -82,14 +92,37 @@ def _engine(engine: str, startup_trials: int) -> Callable[..., Any]:
             code="missing_extra",
             extra="atpe",
         )
+    return _seeded_atpe
+
+
+def _seeded_atpe(ids: Sequence[int], domain: Any, trials: Trials, seed: int) -> Any:
+    """ATPE's suggestion: it ignores its seed and draws from the process-wide generators, which are set for it and put back."""
     from hyperopt import atpe
 
-    return partial(atpe.suggest)
+    before = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return atpe.suggest(ids, domain, trials, seed)
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
 
 
-def _node(name: str, latent: Latent) -> Any:
+def _refuse_rounded_normals(latents: Mapping[str, Latent]) -> None:
+    for name, latent in latents.items():
+        if latent.kind == "normal" and (latent.step or latent.quantum):
+            raise ParameterSpaceError(
+                f"hyperopt_atpe cannot search {name}, a rounded normal distribution; use tpe or hyperopt_tpe",
+                parameter=name,
+            )
+
+
+def _node(name: str, latent: Latent, engine: str) -> Any:
     if latent.kind == "categorical":
-        if latent.weights:
+        if latent.weights and engine != "atpe":
             total = sum(latent.weights)
             return hp.pchoice(name, [(weight / total, index) for index, weight in enumerate(latent.weights)])
         return hp.choice(name, list(range(latent.count)))

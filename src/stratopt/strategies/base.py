@@ -224,7 +224,7 @@ def check_target(name: str, returned: Any, size: int) -> Int8Array1D:
         raise StrategyError(
             f"{name} must return one target a bar, shape ({size},), not {values.shape}", strategy=name, bars=size
         )
-    wrong = ~np.isin(numbers, (-1.0, 0.0, 1.0))
+    wrong = (numbers != 0.0) & (np.abs(numbers) != 1.0)
     if wrong.any():
         bar = int(np.argmax(wrong))
         found = "NaN" if np.isnan(numbers[bar]) else f"{numbers[bar]:g}"

@@ -82,6 +82,31 @@ class ValidationConfig(Request):
     cross_asset_validation: bool | None = None
     regime_analysis: bool | None = None
     statistical_tests: bool | None = None
+    random_entry_runs: int | None = Field(
+        None,
+        ge=0,
+        le=100_000,
+        description="Trades of the same number, sides and lengths at random bars, so many times: tests the timing. Default 0.",
+    )
+    permutation_runs: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Repeats the last search on so many random orders of the bars; each costs `max_evals` evaluations. Default 0.",
+    )
+    combinatorial_groups: int | None = Field(
+        None,
+        ge=0,
+        le=20,
+        description="Combinatorial purged cross-validation over so many groups; each of its splits costs a search. Default 0: off.",
+    )
+    combinatorial_test_groups: int | None = Field(None, ge=1, le=19, description="Groups tested at once. Default 2.")
+    purge_bars: int | None = Field(
+        None, ge=0, le=100_000, description="Bars beside a test group that its split does not train on. Default 0."
+    )
+    embargo_bars: int | None = Field(
+        None, ge=0, le=100_000, description="More such bars after a test group. Default 1 % of the bars."
+    )
 
 
 class CostsConfig(Request):

@@ -35,6 +35,14 @@ MANY_KINDS = ParameterSpace(
     },
     ["noise + level < 6"],
 )
+
+
+def many_kinds(name):
+    """All kinds that the engine takes: ATPE knows no rounded normal."""
+    noise = Distribution("normal", mu=0, sigma=2) if name == "hyperopt_atpe" else MANY_KINDS.parameters["noise"]
+    return ParameterSpace({**MANY_KINDS.parameters, "noise": noise}, ["noise + level < 6"])
+
+
 SMALL = ParameterSpace({"x": IntRange(0, 11), "y": IntRange(0, 11)})
 
 
@@ -58,9 +66,9 @@ def walk(sampler, total, batch):
 @pytest.mark.parametrize("name", INSTALLED)
 def test_every_point_is_valid_and_obeys_the_constraints(name):
     """Points pass the space's own check, inactive parameters are absent, constraints hold."""
-    for params in walk(make_sampler(name, MANY_KINDS, seed=1, startup_trials=10, budget=40), 40, 4):
-        assert MANY_KINDS.validate(params) == params
-        assert MANY_KINDS.allows(params)
+    for params in walk(make_sampler(name, many_kinds(name), seed=1, startup_trials=10, budget=40), 40, 4):
+        assert many_kinds(name).validate(params) == params
+        assert many_kinds(name).allows(params)
         assert ("alpha" in params) == (params["kind"] == "ema")
         assert params["slow"] > params["fast"]
         assert params["odd"] % 2 == 1
@@ -71,7 +79,7 @@ def test_every_point_is_valid_and_obeys_the_constraints(name):
 def test_the_same_seed_gives_the_same_points(name):
     """Two engines of one seed and one sequence of calls agree."""
     first, second = (
-        walk(make_sampler(name, MANY_KINDS, seed=5, startup_trials=10, budget=30), 30, 3) for _ in range(2)
+        walk(make_sampler(name, many_kinds(name), seed=5, startup_trials=10, budget=30), 30, 3) for _ in range(2)
     )
     assert first == second
     assert len(first) == 30
@@ -80,13 +88,15 @@ def test_the_same_seed_gives_the_same_points(name):
 @pytest.mark.parametrize("name", ["tpe", "random", "qmc", "hyperopt_tpe", "hyperopt_anneal", "optuna_tpe"])
 def test_another_seed_gives_other_points(name):
     """The seed matters."""
-    assert walk(make_sampler(name, MANY_KINDS, seed=5), 5, 5) != walk(make_sampler(name, MANY_KINDS, seed=6), 5, 5)
+    assert walk(make_sampler(name, many_kinds(name), seed=5), 5, 5) != walk(
+        make_sampler(name, many_kinds(name), seed=6), 5, 5
+    )
 
 
 @pytest.mark.parametrize("name", INSTALLED)
 def test_losses_may_be_told_late_and_in_any_order(name):
     """Points of several asks are told backwards; the engine goes on."""
-    sampler = make_sampler(name, MANY_KINDS, seed=2, startup_trials=4, budget=60)
+    sampler = make_sampler(name, many_kinds(name), seed=2, startup_trials=4, budget=60)
     asked = [suggestion for _ in range(6) for suggestion in sampler.ask(4)]
     assert len({suggestion.number for suggestion in asked}) == 24
     for suggestion in reversed(asked):
@@ -97,7 +107,7 @@ def test_losses_may_be_told_late_and_in_any_order(name):
 @pytest.mark.parametrize("name", INSTALLED)
 def test_points_evaluated_elsewhere_can_be_told(name):
     """An engine accepts observed points before and between its own."""
-    sampler = make_sampler(name, MANY_KINDS, seed=2, startup_trials=4, budget=60)
+    sampler = make_sampler(name, many_kinds(name), seed=2, startup_trials=4, budget=60)
     others = make_sampler("random", MANY_KINDS, seed=9).ask(12)
     for other in others[:8]:
         sampler.observe(other.params, [loss(other.params)])
@@ -191,6 +201,12 @@ def test_engines_without_their_package_name_the_extra(monkeypatch):
         with pytest.raises(ParameterSpaceError, match=rf"stratopt\[{extra}\]") as caught:
             check_algorithm(name)
         assert caught.value.code == "missing_extra"
+
+
+def test_atpe_refuses_a_rounded_normal():
+    """By name, instead of failing inside the library."""
+    with pytest.raises(ParameterSpaceError, match="hyperopt_atpe cannot search noise"):
+        make_sampler("hyperopt_atpe", MANY_KINDS, seed=1)
 
 
 def test_the_list_of_engines_says_what_is_installed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,14 @@ from jsonschema import Draft202012Validator
 
 from stratopt.api.problems import PROBLEM_JSON
 from stratopt.bootstrap import Parts, make_parts
+from stratopt.market.catalogue import Catalogue
 from stratopt.optimization.api_keys import Scope
 from stratopt.optimization.jobs import BatchState, Ending, Failure, JobState
+from stratopt.optimization.strategy_optimizer import optimize_strategy
 from stratopt.settings import Settings
 from stratopt.storage.dialects import sqlite_engines
 from stratopt.storage.sql_job_store import SqlJobStore
+from stratopt.strategies.catalogue import StrategyCatalogue
 
 from .conftest import MakeClient
 
@@ -71,6 +75,19 @@ class Situation:
         if "{batch_id}" in self.path or "{job_id}" in self.path:
             self.submit()
         return self
+
+    def finish_with_a_stop(self) -> None:
+        """End a batch with a real result whose rules no script can follow."""
+        search = {"max_evals": 3, "algorithm": "random", "cross_validation": False}
+        config = {**SERIES, "optimization_config": search, "execution": {"stop_loss_pct": 0.1}}
+        self.submit({"strategies": ["RSI"], "common_config": config})
+        job = self.store.claim(full_batches=[], now=time.time())
+        assert job is not None
+        found = optimize_strategy(job.spec, Catalogue(self.folder).bars("BTC", "1d"), StrategyCatalogue().get("RSI"))
+        names = {name: self.parts.service.artifacts.put(columns) for name, columns in found.tables.items()}
+        ending = Ending(state=JobState.SUCCEEDED, result={**found.result, "artifacts": names})
+        self.store.finish(job.job_id, job.fence, ending, time.time())
+        self.store.end_batch(job.batch_id, BatchState.COMPLETED, time.time())
 
     def end_batch(self, ending: Ending) -> None:
         self.submit()
@@ -155,7 +172,7 @@ def test_the_error_is_provoked_and_looks_like_its_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     s = Situation(method, path, make_client, parts, tmp_path)
-    wrong_query = {"validation_failed": {"limit": "0", "max_points": "1", "format": "pdf"}}
+    wrong_query = {"validation_failed": {"limit": "0", "max_points": "1", "format": "docx"}}
     both = {"asset": None, "symbols": ["BTC", "ETH"]}
     provoke: dict[str, Callable[[], object]] = {
         "host_not_allowed": lambda: s.headers.update(Host="evil.example"),
@@ -200,6 +217,12 @@ def test_the_error_is_provoked_and_looks_like_its_example(
         "too_many_active_batches": lambda: (s.end_batch(FAILURE), _keeping_names(s, s.submit)),
         "queue_full": lambda: (s.end_batch(FAILURE), _keeping_names(s, s.submit)),
         "storage_full": lambda: fill_disk(s),
+        "cannot_be_exported": s.finish_with_a_stop,
+        "missing_extra": lambda: (
+            s.end_batch(FAILURE),
+            s.query.update(format="pdf"),
+            monkeypatch.setitem(sys.modules, "weasyprint", None),
+        ),
         "batch_running": s.submit,
         "batch_not_finished": s.submit,
         "nothing_to_retry": lambda: s.end_batch(SUCCESS),

@@ -100,3 +100,32 @@ def test_more_blocks_than_periods_are_refused(bars):
     with pytest.raises(BacktestError, match="block_count must be from 1 to 5"):
         Scorer(bars, block_count=16)
     assert Scorer(bars).score([0] * 5).blocks.shape == (3, 5)
+
+
+def test_costs_and_execution_may_be_given_by_field(bars):
+    """A mapping of fields means the same as the object, everywhere that takes one."""
+    target = [0, 1, 1, 0, 0]
+    by_field = backtest_signals(bars, target, costs={"fee_bps": 20}, execution={"fill": "same_close"})
+    by_object = backtest_signals(bars, target, costs=Costs(fee_bps=20), execution=Execution(fill="same_close"))
+    assert by_field.metrics == by_object.metrics
+    assert by_field.costs == Costs(fee_bps=20)
+    scores = [
+        Scorer(bars, costs=c, execution=e, block_count=1).score(target)["total_return"]
+        for c, e in (({"fee_bps": 20}, {}), (Costs(fee_bps=20), None))
+    ]
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"costs": {"fee": 1}}, "Costs has no field 'fee'; did you mean 'fee_bps'"),
+        ({"costs": 0.001}, "costs must be a Costs, its fields by name, or None, not float"),
+        ({"execution": "next_open"}, "execution must be an Execution"),
+        ({"execution": {"fill": "never"}}, "fill must be one of"),
+    ],
+)
+def test_what_is_no_costs_or_execution_is_told(bars, given, words):
+    """With the field or the kind that was meant."""
+    with pytest.raises(BacktestError, match=words):
+        backtest_signals(bars, [0, 1, 1, 0, 0], **given)

@@ -153,3 +153,31 @@ def test_an_unknown_calendar_names_the_known_ones():
     """The way out is in the message."""
     with pytest.raises(MarketDataError, match="known: XNYS"):
         Bars.from_frame(frame(hours()), symbol="X", calendar="NYSE")
+
+
+def test_a_lazy_polars_frame_is_collected():
+    """Polars users often hold a query; it gives the bars of its result."""
+    table = pl.from_pandas(frame(hours()).reset_index(names="date"))
+    lazy = table.lazy().filter(pl.col("Close") > 110)
+    assert Bars.from_frame(lazy, symbol="X").content_hash == Bars.from_frame(lazy.collect(), symbol="X").content_hash
+
+
+@pytest.mark.parametrize(("freq", "said"), [("D", "1w"), ("h", "4h"), ("min", "5m"), ("W-MON", "1M")])
+def test_bars_closer_than_their_timeframe_are_refused(freq, said):
+    """Daily bars called weekly would be annualised wrongly by a factor of more than two."""
+    with pytest.raises(MarketDataError, match="s apart") as caught:
+        Bars.from_frame(frame(pd.date_range("2024-01-01", periods=60, freq=freq)), symbol="X", timeframe=said)
+    assert caught.value.code == "unknown_timeframe"
+
+
+def test_months_holidays_and_changes_of_the_clock_are_no_reason_to_refuse():
+    """Short months, days of 23 hours, gaps and half-hour sessions keep the timeframe that they were given."""
+    days = pd.date_range("2024-03-07", periods=9, freq="D", tz="America/New_York")
+    sessions = [f"2024-01-0{d}T{t}" for d in (2, 3, 4, 5) for t in ("09:30", "10:00", "11:00", "12:00", "13:00")]
+    for stamps, said in (
+        (pd.date_range("2024-02-01", periods=2, freq="MS"), "1M"),
+        (days, "1d"),
+        (pd.DatetimeIndex(sessions), "1h"),
+        (hours(1), "1h"),
+    ):
+        assert str(Bars.from_frame(frame(stamps), symbol="X", timeframe=said).timeframe) == said

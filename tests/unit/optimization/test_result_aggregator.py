@@ -39,7 +39,7 @@ def test_verdicts_are_charged_for_every_trial_of_the_batch(finished, report):
     jobs, _ = finished
     trials = sum(job.result["search"]["evaluations"] for job in jobs)
     assert report.evidence["trials"] == trials == 4 * 3 * 12
-    assert report.evidence["trials_in_matrix"] == 4 * 12
+    assert report.evidence["trials_in_matrix"] == 4 * (12 + 12)
     assert report.evidence["strategies"] == 4
     assert report.evidence["buckets"] <= 512
     assert 0 < report.evidence["spa"]["consistent"] <= 1

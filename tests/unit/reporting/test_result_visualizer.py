@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 import time
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,8 +16,10 @@ import jsonschema
 import pytest
 
 from stratopt.errors import StratoptError
+from stratopt.optimization.job_spec import SearchConfig
 from stratopt.optimization.jobs import BatchState, JobId, JobState
 from stratopt.optimization.result_aggregator import ResultAggregator
+from stratopt.reporting import pdf_report
 from stratopt.reporting.result_visualizer import SECTIONS, ResultVisualizer
 from stratopt.reporting.schema import report_schema
 
@@ -40,6 +43,9 @@ def reports(world, finished):
         replace(jobs[k % 4], job_id=JobId(f"job_{k}"), index=k, spec=replace(jobs[k % 4].spec, strategy_id=f"S{k}"))
         for k in range(200)
     ]
+    longer = [
+        replace(world.spec_of(n), search=SearchConfig(max_evals=60, algorithm="tpe")) for n in ("RSI", "Donchian")
+    ]
     return {
         "empty": report_of(world, [], store),
         "all_failed": report_of(world, [world.failed_job(k) for k in range(3)], store, BatchState.FAILED),
@@ -47,10 +53,11 @@ def reports(world, finished):
         "cancelled": report_of(world, cancelled, store, BatchState.CANCELLED),
         "mixed": report_of(world, [*jobs, world.failed_job(4, HOSTILE, message=HOSTILE)], store, label=HOSTILE),
         "many": report_of(world, many, store),
+        "learned": report_of(world, [world.finished_job(k, spec, store) for k, spec in enumerate(longer)], store),
     }
 
 
-KINDS = ["empty", "all_failed", "one", "cancelled", "mixed", "many"]
+KINDS = ["empty", "all_failed", "one", "cancelled", "mixed", "many", "learned"]
 
 
 class Checker(HTMLParser):
@@ -154,3 +161,64 @@ def test_empty_and_failed_batches_say_what_happened(reports):
     assert "nothing to rank" in visualizer.text(reports["empty"])
     assert "strategy_error" in visualizer.text(reports["all_failed"])
     assert "2 of 4 optimisations succeeded, 2 did not" in visualizer.text(reports["cancelled"])
+
+
+def test_further_tests_stand_in_every_detailed_report(reports):
+    """Random entries, permutation and combinatorial paths: value, error and meaning, in HTML, text and Markdown."""
+    visualizer, report = ResultVisualizer(), reports["mixed"]
+    texts = (visualizer.text(report, "detailed"), visualizer.markdown(report, "detailed"), visualizer.html(report))
+    for text in texts:
+        for said in (
+            "Random entries, p",
+            "Bar permutation, p",
+            "Sharpe ratio, combinatorial paths",
+            "a spread, not a simulation",
+        ):
+            assert text.count(said) == len(report.ranking)
+
+
+def test_what_the_search_learned_is_drawn_and_told(reports):
+    """Convergence and importance: two pictures a strategy in the page, a table in text and Markdown, with the numbers of the result."""
+    visualizer, report = ResultVisualizer(), reports["learned"]
+    page, text = visualizer.html(report), visualizer.text(report, "detailed")
+    assert page.count("Best score so far over the evaluations of the last search") == len(report.details)
+    assert page.count('aria-label="Importance of the parameters"') == len(report.details)
+    for detail, row in zip(report.details, report.ranking, strict=True):
+        best = detail.search["convergence"][-1]
+        assert best["score"] == pytest.approx(row.in_sample["sharpe_ratio"])
+        for name, share in detail.search["parameter_importance"].items():
+            assert re.search(rf"Importance of {name} +{share:.0%}  of what moved the score", text)
+    assert "| Found at evaluation |" in visualizer.markdown(report, "detailed")
+
+
+def test_a_short_search_says_that_it_learned_no_importance(reports):
+    """Twelve evaluations are too few to tell parameters apart."""
+    text = ResultVisualizer().text(reports["one"], "detailed")
+    assert re.search(r"Parameter importance +n/a  fewer than 20 evaluations", text)
+
+
+@pytest.mark.usefixtures("pango")
+def test_a_report_becomes_a_document_with_drawn_colours(reports):
+    """A PDF; its drawings have the colours of the page, for which they need no style sheet."""
+    document = ResultVisualizer().pdf(reports["mixed"])
+    assert document.startswith(b"%PDF-")
+    assert document.rstrip().endswith(b"%%EOF")
+    page = ResultVisualizer().html(reports["one"], "leaderboard")
+    style = pdf_report._drawing_style()
+    assert "var(" not in style
+    assert ".likely_luck { stroke: #b2182b; }" in style
+    assert len(pdf_report.pdf_report(page)) < len(document)
+
+
+def test_a_document_fetches_nothing():
+    """A picture from outside is left out, not loaded."""
+    with pytest.raises(ValueError, match="needs nothing from outside"):
+        pdf_report._fetch_nothing("https://example.org/x.png")
+
+
+def test_without_the_extra_the_way_out_is_told(reports, monkeypatch):
+    """The package that draws PDF is optional."""
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(StratoptError, match=r"stratopt\[pdf\]") as caught:
+        ResultVisualizer().pdf(reports["one"])
+    assert caught.value.code == "missing_extra"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +21,7 @@ from stratopt.api.dependencies import (
     is_known_version,
     wait_seconds,
 )
+from stratopt.api.routers.results import script_answer
 from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.services.views import result_view
@@ -189,6 +190,12 @@ def get_job_result(job: ReadableJob) -> Response:
             f"job {job.job_id} is {job.state}; wait for its end", code="batch_not_finished", job_id=job.job_id
         )
     return JsonResponse(result_view(job))
+
+
+@router.get("/jobs/{job_id}/export", summary="Result of one job as a TradingView script")
+def get_job_export(job: ReadableJob, service: Service, format: Literal["pine"] = "pine") -> Response:
+    """Pine Script v6 with the verdict of the job's batch; 422 `cannot_be_exported` for strategies of your own and for stops."""
+    return script_answer(service, service.batch(job.batch_id), job)
 
 
 @router.post(

@@ -15,13 +15,13 @@ from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service, is_k
 from stratopt.api.middleware import HEAD_ONLY
 from stratopt.api.security import Reader
 from stratopt.api.services.error_report import error_report
-from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.api.services.optimization_service import OptimizationService, require_result
 from stratopt.api.services.result_order import SORT_TEXT, SortKey
 from stratopt.api.services.views import result_view
 from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
 from stratopt.errors import StratoptError
 from stratopt.optimization.exceptions import BatchOptimizationError
-from stratopt.optimization.jobs import JobState
+from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
 from stratopt.wire.answers import ErrorReport, EventPage, ItemPage, JobResult
 
@@ -35,6 +35,7 @@ REPORT_TYPES = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
+    "pdf": "application/pdf",
 }
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -75,6 +76,22 @@ def get_result(batch: ReadableBatch, strategy_id: str, service: Service) -> Resp
     return JsonResponse(result_view(service.job_of(batch, strategy_id)))
 
 
+@router.get("/results/{strategy_id}/export", summary="One result as a TradingView script")
+def get_export(batch: ReadableBatch, strategy_id: str, service: Service, format: Literal["pine"] = "pine") -> Response:
+    """Pine Script v6 of the strategy with its best parameters; the comment at its top tells the tests and the verdict.
+
+    The verdict is that of the batch's ranking as it stands. 422 `cannot_be_exported` for strategies of your own and for stops.
+    """
+    return script_answer(service, batch, service.job_of(batch, strategy_id))
+
+
+def script_answer(service: OptimizationService, batch: Batch, job: Job) -> Response:
+    """A result in Pine Script as a file."""
+    name = f"{job.spec.strategy_id}-{job.spec.symbol}-{job.spec.timeframe}.pine"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(service.pine_script(batch, job), media_type=REPORT_TYPES["txt"], headers=headers)
+
+
 @router.get("/results/{strategy_id}/{table}", summary="Trials, equity or trades of one result")
 def get_table(
     batch: ReadableBatch,
@@ -85,12 +102,8 @@ def get_table(
 ) -> Response:
     """NDJSON; `equity` is thinned to `max_points` rows, the first and the last kept."""
     job = service.job_of(batch, strategy_id)
-    if job.result is None:
-        code = "not_found" if job.state.is_terminal else "batch_not_finished"
-        raise BatchOptimizationError(
-            f"job {job.job_id} is {job.state} and has no {table}", code=code, job_id=job.job_id
-        )
-    rows = _rows(service, job.result["artifacts"][table], max_points if table == "equity" else None)
+    result = require_result(job, table)
+    rows = _rows(service, result["artifacts"][table], max_points if table == "equity" else None)
     lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=True)
     return StreamingResponse(lines, media_type=NDJSON)
 
@@ -146,14 +159,14 @@ async def get_events(
 def get_report(
     batch: ReadableBatch,
     service: Service,
-    format: Literal["json", "csv", "html", "md", "txt"] = "json",
+    format: Literal["json", "csv", "html", "md", "txt", "pdf"] = "json",
     section: Literal["all", "executive_summary", "leaderboard", "detailed", "errors"] = "all",
     allow_partial: bool = False,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Ranking, verdicts, statistics, executive summary and errors, whole or by `section` (CSV is always whole).
 
-    Before the end 409, unless `allow_partial=true`.
+    Before the end 409, unless `allow_partial=true`. PDF needs the extra `pdf` on the server, else 501 `missing_extra`.
     """
     if not batch.state.is_terminal and not allow_partial:
         raise BatchOptimizationError(
@@ -173,7 +186,7 @@ def get_report(
         headers["Content-Security-Policy"] = REPORT_POLICY
         pages = visualizer.html_parts(report, section)
         return StreamingResponse(pages, media_type=REPORT_TYPES[format], headers=headers)
-    render = {"json": visualizer.json, "md": visualizer.markdown, "txt": visualizer.text}
+    render = {"json": visualizer.json, "md": visualizer.markdown, "txt": visualizer.text, "pdf": visualizer.pdf}
     content = visualizer.csv(report) if format == "csv" else render[format](report, section)
     return Response(content, media_type=REPORT_TYPES[format], headers=headers)
 

@@ -16,9 +16,11 @@ from stratopt.api.services.report_cache import ReportCache
 from stratopt.api.services.result_order import SortKey, ordered_ids
 from stratopt.api.services.views import batch_view, result_view
 from stratopt.api.services.webhook_service import WebhookService
+from stratopt.export.pine import export_pine
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
+from stratopt.optimization.batch_statistics import warm_up
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import IdempotencyKey
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState, counts_of_new_batch
@@ -112,7 +114,14 @@ class OptimizationService:
         body_hash = hashlib.sha256(orjson.dumps(batch.request, option=orjson.OPT_SORT_KEYS)).hexdigest()
         promised = IdempotencyKey(owner=batch.owner, path=path, key=key, body_hash=body_hash) if key else None
         submitted = self.manager.submit(batch, jobs, promised)
+        self.reports.in_background(warm_up)
         return submitted.batch, submitted.replayed
+
+    def close(self) -> None:
+        """Stop the workers and whatever else runs; what was running is requeued at the next start."""
+        self.manager.stop()
+        self.reports.close()
+        self.manager.store.close()
 
     # ---- look-ups
 
@@ -201,12 +210,26 @@ class OptimizationService:
         last = page[-1].seq if page else after_seq
         return {"data": data, "complete": batch.state.is_terminal and not more, "has_more": more, "next_cursor": last}
 
+    def prepare_report(self, batch_id: str) -> None:
+        """Begin to make the report of a batch that has ended, so that its first reader does not wait."""
+        self.reports.in_background(lambda: self.report(self.batch(batch_id)))
+
     def report(self, batch: Batch) -> BatchAnalysisReport:
         """The aggregated report over what has ended so far."""
         return self.reports.get(
             batch,
             lambda: ResultAggregator().aggregate(batch, self.manager.store.jobs(batch.batch_id), self.artifacts),
         )
+
+    def pine_script(self, batch: Batch, job: Job) -> str:
+        """A job's result in Pine Script, with its verdict in the batch's report as it stands.
+
+        BatchOptimizationError ``batch_not_finished`` or ``not_found`` where there is no result, ExportError ``cannot_be_exported``.
+        """
+        result = require_result(job, "script")
+        row = next((row for row in self.report(batch).ranking if row.job_id == job.job_id), None)
+        verdict = None if row is None else {"verdict": row.verdict, "verdict_reasons": row.verdict_reasons}
+        return export_pine(result, verdict=verdict)
 
     # ---- changes
 
@@ -242,3 +265,13 @@ class OptimizationService:
         """Remove a finished batch with its tables."""
         for name in self.manager.store.delete_batch(batch.batch_id):
             self.artifacts.delete(name)
+
+
+def require_result(job: Job, wanted: str) -> Mapping[str, Any]:
+    """A job's result; BatchOptimizationError where there is none, or none yet, to read ``wanted`` from."""
+    if job.result is None:
+        code = "not_found" if job.state.is_terminal else "batch_not_finished"
+        raise BatchOptimizationError(
+            f"job {job.job_id} is {job.state} and has no {wanted}", code=code, job_id=job.job_id
+        )
+    return job.result

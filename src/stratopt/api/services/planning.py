@@ -70,9 +70,9 @@ class Plan:
 
 
 def evaluations_of(spec: JobSpec) -> int:
-    """Upper bound of evaluations of one job: every fold has a search, and one more finds the parameters to go on with."""
+    """Upper bound of evaluations of one job: every fold has a search, one more finds the parameters to go on with, and slow checks repeat it."""
     searches = spec.validation.folds + 1 if spec.search.cross_validation else 1
-    return spec.search.max_evals * searches
+    return spec.search.max_evals * (searches + spec.validation.repeated_searches)
 
 
 @dataclass

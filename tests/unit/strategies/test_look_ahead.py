@@ -7,9 +7,9 @@ import pytest
 
 import stratopt
 from stratopt.errors import StratoptError
-from stratopt.optimization.look_ahead import refuse_look_ahead
 from stratopt.search.parameters import IntRange
 from stratopt.strategies.catalogue import BUILT_IN
+from stratopt.strategies.look_ahead import refuse_look_ahead
 from stratopt.strategies.own import strategy
 
 
@@ -72,3 +72,41 @@ def test_a_peeking_strategy_fails_its_optimisation(bars):
     with pytest.raises(StratoptError) as caught:
         stratopt.optimize(bars, NextClose, max_evals=5)
     assert caught.value.code == "look_ahead"
+
+
+@pytest.mark.parametrize("peeking", [NextClose, WholeMean, CentredMean])
+def test_a_backtest_refuses_a_strategy_that_peeks(peeking, bars):
+    """Unless it is wanted: what perfect knowledge would earn can still be looked at."""
+    with pytest.raises(StratoptError, match="looks ahead") as caught:
+        stratopt.backtest(bars, peeking)
+    assert caught.value.code == "look_ahead"
+    with pytest.raises(StratoptError, match="looks ahead"):
+        stratopt.check_look_ahead(peeking, bars)
+    assert stratopt.backtest(bars, peeking, look_ahead=True).metrics["trade_count"] > 0
+
+
+def test_a_backtest_asks_an_honest_strategy_a_few_times_on_few_bars(bars):
+    """The check costs some calls on a bounded number of bars, whatever the length of the series."""
+    asked = []
+
+    @strategy(space={"period": IntRange(2, 20)}, warmup=lambda params: params["period"])
+    def Rising(bars, params):
+        asked.append(len(bars))
+        period = params["period"]
+        target = np.zeros(len(bars), dtype=int)
+        target[period:] = bars.close[period:] > bars.close[:-period]
+        return target
+
+    stratopt.backtest(bars, Rising, {"period": 9})
+    assert asked[0] == len(bars) > 2000
+    assert 3 <= len(asked) - 1 <= 7
+    assert max(asked[1:]) <= 1509
+    asked.clear()
+    stratopt.backtest(bars, Rising, look_ahead=True)
+    assert asked == [len(bars)]
+
+
+def test_the_catalogue_is_not_asked_again_in_a_backtest(bars):
+    """Its strategies are tested here; a backtest of one is one call."""
+    quick = stratopt.backtest(bars, "RSI")
+    assert quick.metrics == stratopt.backtest(bars, "RSI", look_ahead=True).metrics

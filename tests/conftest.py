@@ -1,0 +1,19 @@
+"""Parts of the system that some tests need."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+
+import pytest
+
+
+@pytest.fixture
+def pango() -> None:
+    """The library that draws a PDF's text. Without it the test is skipped with the way out, in CI it fails."""
+    if ctypes.util.find_library("pangoft2-1.0"):
+        return
+    told = "Pango is not installed: apt install libpango-1.0-0 libpangoft2-1.0-0"
+    if os.environ.get("CI") == "true":
+        pytest.fail(told)
+    pytest.skip(told)
