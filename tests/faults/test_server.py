@@ -22,7 +22,7 @@ from stratopt.client.errors import ApiError, ConnectionFailedError, ServerUnavai
 from stratopt.storage.migrate import HEAD
 
 from .conftest import BASE
-from .harness import Server, assert_invariants, assert_no_orphans, assert_same_results, quick_config, running
+from .harness import Server, assert_invariants, assert_no_orphans, assert_same_results, quick_config, results, running
 
 pytestmark = pytest.mark.faults
 COMMITS = ("claim", "progress", "finish", "end_batch")
@@ -35,12 +35,16 @@ def test_6_a_server_killed_at_a_commit_goes_on_where_it_was(
 ) -> None:
     server = Server(tmp_path / "data")
     server.start(crash_point=f"{move}.{when}:2" if move in {"claim", "finish"} else f"{move}.{when}")
-    batch = server.submit(BASE)
+    batch = server.submit(
+        [*BASE, {"name": "Slow", "strategy_id": "slow"}]
+    )  # the others are too quick to tell their progress
     server.wait_until_dead()
     assert_no_orphans(server)
     assert_invariants(server, ended=False)
     server.start()
-    assert_same_results(server.client().batch(batch.batch_id).wait(), expected)
+    found = results(server.client().batch(batch.batch_id).wait())
+    assert set(found) == {*expected, "slow"}
+    assert {name: text for name, text in found.items() if name in expected} == expected
     assert_invariants(server)
     server.kill()
 
