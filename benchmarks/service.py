@@ -1,6 +1,6 @@
 """The service under load, as JSON: submissions, queues, one key from many threads, many readers, long streams, dispatch.
 
-    python benchmarks/service.py
+    python benchmarks/service.py [--part dispatch]
 
 Figures are of one server on this machine, with the client on the same cores.
 """
@@ -30,6 +30,9 @@ from stratopt.client.errors import ApiError
 
 STRATEGIES = [{"name": "Quick", "strategy_id": f"q{i}"} for i in range(200)]
 SYMBOLS = ["BTC", "ETH", "LTC", "SPX", "AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"]
+STREAMED_ROWS = 200_000
+"""Distinct points over three folds and the final search."""
+
 TIMEFRAMES = ["1d", "1w", "2w", "3d", "1M"]
 
 
@@ -110,8 +113,8 @@ def readers(server: Server) -> dict[str, Any]:
 
 
 def long_stream(server: Server) -> dict[str, Any]:
-    config = quick_config(200_000, timeout_minutes=10)
-    batch = server.submit([{"name": "MovingAverageCrossover"}], config).wait()
+    config = quick_config(STREAMED_ROWS // 4, timeout_minutes=10, cross_validation=True)
+    batch = server.submit([{"name": "MovingAverageCrossover"}], {**config, "validation_config": {"folds": 3}}).wait()
     assert server.process is not None
     process = psutil.Process(server.process.pid)
     before, peak, rows = process.memory_info().rss, 0, 0
@@ -127,6 +130,7 @@ def long_stream(server: Server) -> dict[str, Any]:
             peak = max(peak, process.memory_info().rss)
     seconds = time.perf_counter() - began
     end = json.loads(last.splitlines()[-1])
+    assert end["count"] == STREAMED_ROWS, f"{end['count']} rows are not the {STREAMED_ROWS} that were to be streamed"
     return {
         "rows": end["count"],
         "rows_per_second": rows / seconds,
@@ -192,10 +196,16 @@ def two_workers(folder: Path) -> dict[str, Any]:
     return {"one_worker_seconds": one, "two_workers_seconds": two, "speedup": one / two}
 
 
+def wanted(chosen: list[str] | None, name: str) -> bool:
+    return not chosen or name in chosen
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--part", action="append", help="only this part; may be repeated")
     options = parser.parse_args()
+    parts = [p for p in (submissions, one_key, readers, long_stream, dispatch) if wanted(options.part, p.__name__)]
     figures: dict[str, Any] = {
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"
     }
@@ -208,12 +218,13 @@ def main() -> None:
             "max_streams": 1000,
         }
         with running(Path(folder) / "a", **generous) as server:
-            for part in (submissions, one_key, readers, long_stream, dispatch):
+            for part in parts:
                 figures[part.__name__] = part(server)
                 print(json.dumps({part.__name__: figures[part.__name__]}), flush=True)
         for name, measure in (("overload", overload), ("two_workers", two_workers)):
-            figures[name] = measure(Path(folder) / name)
-            print(json.dumps({name: figures[name]}), flush=True)
+            if wanted(options.part, name):
+                figures[name] = measure(Path(folder) / name)
+                print(json.dumps({name: figures[name]}), flush=True)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 

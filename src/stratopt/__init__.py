@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from stratopt._version import __version__
 
 _HOME = {
+    "AsyncBatchHandle": "stratopt.client.async_client",
+    "AsyncClient": "stratopt.client.async_client",
     "Bars": "stratopt.market.bars",
     "BatchHandle": "stratopt.client.client",
     "Choice": "stratopt.search.parameters",
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from stratopt.backtest.sweep import sweep as sweep
     from stratopt.bootstrap import optimize as optimize
     from stratopt.bootstrap import optimize_batch as optimize_batch
+    from stratopt.client.async_client import AsyncBatchHandle as AsyncBatchHandle
+    from stratopt.client.async_client import AsyncClient as AsyncClient
     from stratopt.client.client import BatchHandle as BatchHandle
     from stratopt.client.client import Client as Client
     from stratopt.errors import StratoptError as StratoptError

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from stratopt.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from opentelemetry.sdk.trace import TracerProvider
 
     from stratopt.api.services.optimization_service import OptimizationService
+    from stratopt.api.services.webhook_service import WebhookService
     from stratopt.backtest.costs import Costs
     from stratopt.backtest.execution import Execution
     from stratopt.market.bars import Bars
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from stratopt.optimization.job_store import JobStore
     from stratopt.optimization.optimization_result import OptimizationResult
     from stratopt.optimization.slots import SlotExecutor
+    from stratopt.optimization.webhooks.messages import WebhookStore
+    from stratopt.optimization.webhooks.sender import WebhookSender
     from stratopt.strategies.base import Strategy
     from stratopt.strategies.catalogue import StrategyCatalogue
     from stratopt.wire.base import Request
@@ -39,6 +44,8 @@ class Parts:
     strategies: StrategyCatalogue
     keys: ApiKeyStore
     metrics: Metrics
+    sender: WebhookSender | None = None
+    tracer_provider: TracerProvider | None = None
 
 
 def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_now: bool = False) -> Parts:
@@ -61,32 +68,42 @@ def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_no
     from stratopt.storage.migrate import migrate
     from stratopt.storage.sql_api_key_store import SqlApiKeyStore
     from stratopt.storage.sql_job_store import SqlJobStore
+    from stratopt.storage.sql_webhook_store import SqlWebhookStore
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     writer, reader = sqlite_engines(settings.database_path, settings.database_max_pages)
     migrate(writer)
     store = SqlJobStore(writer, reader, reach=CrashPoint(settings.crash_point).reach)
-    return _assemble(settings, store, SqlApiKeyStore(writer, reader), market_dir or settings.data_dir, executor)
+    keys, webhooks = SqlApiKeyStore(writer, reader), SqlWebhookStore(writer, reader)
+    return _assemble(settings, store, keys, webhooks, market_dir or settings.data_dir, executor)
 
 
 def _assemble(
-    settings: Settings, store: JobStore, keys: ApiKeyStore, market_dir: Path, executor: SlotExecutor
+    settings: Settings,
+    store: JobStore,
+    keys: ApiKeyStore,
+    webhook_store: WebhookStore,
+    market_dir: Path,
+    executor: SlotExecutor,
 ) -> Parts:
     from stratopt.api.services.optimization_service import OptimizationService
     from stratopt.api.services.planning import Limits, Planner
     from stratopt.market.catalogue import Catalogue
     from stratopt.monitoring.metrics import Metrics
     from stratopt.monitoring.resources import ResourceGate
+    from stratopt.monitoring.tracing import BatchSpans, exporting_provider
     from stratopt.optimization.artifacts import ArtifactStore
     from stratopt.optimization.batch_manager import BatchOptimizationManager
     from stratopt.optimization.job_store import QueueLimits
-    from stratopt.optimization.jobs import BatchState, Job
+    from stratopt.optimization.jobs import BatchState, Ending, Job
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.strategies.catalogue import StrategyCatalogue
 
     series = SeriesAccess(Catalogue(market_dir))
     strategies = StrategyCatalogue.with_own(settings.strategy_folder)
     artifacts, metrics = ArtifactStore(settings.artifact_folder), Metrics()
+    checkpoints = settings.checkpoint_folder
+    _sweep(checkpoints, store)
     folder = None if settings.strategy_folder is None else str(settings.strategy_folder.resolve())
 
     def payload(job: Job) -> Mapping[str, Any]:
@@ -96,36 +113,89 @@ def _assemble(
             "other_bars": [series.locate(other, job.spec.timeframe) for other in series.others(job.spec)],
             "strategy_folder": folder,
             "artifact_folder": str(settings.artifact_folder),
+            "checkpoint_folder": str(checkpoints / job.batch_id / job.job_id),
+            "checkpoint_seconds": settings.checkpoint_seconds,
         }
 
     def forget(names: Sequence[str]) -> None:
         for name in names:
             artifacts.delete(name)
 
+    def job_ended(job: Job, ending: Ending) -> None:
+        metrics.job_ended(job, ending)
+        spans.job_ended(job, ending)
+        rmtree(checkpoints / job.batch_id / job.job_id, ignore_errors=True)
+
     def batch_ended(batch_id: str, state: BatchState) -> None:
         metrics.batch_ended(batch_id, state)
+        spans.batch_ended(batch_id, state)
+        rmtree(checkpoints / batch_id, ignore_errors=True)
         service.prepare_report(batch_id)
+        if sender is not None:
+            sender.wake()
 
+    provider = exporting_provider() if settings.traces else None
+    spans = BatchSpans(provider)
+    gate = ResourceGate(
+        minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20,
+        maximum_load_per_core=settings.maximum_load_per_core,
+    )
+    webhooks = _webhooks(settings, webhook_store)
+    sender = _sender(settings, webhooks, metrics) if settings.webhooks else None
     manager = BatchOptimizationManager(
         store,
         executor,
         payload,
         limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
-        may_dispatch=ResourceGate(minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20).has_room,
+        may_dispatch=gate.has_room,
         forget=forget,
-        on_ended=metrics.job_ended,
+        on_ended=job_ended,
         on_batch_ended=batch_ended,
+        announcement=webhooks.announcement,
     )
+    metrics.watch(manager, settings.workers, gate)
     limits = Limits(
         max_jobs=settings.max_jobs, max_evaluations=settings.max_evaluations, max_parallel_jobs=settings.workers
     )
     service = OptimizationService(
         manager=manager,
-        planner=Planner(strategies, series, limits),
+        planner=Planner(strategies, series, limits, webhooks.named),
         artifacts=artifacts,
+        webhooks=webhooks,
         retention_seconds=settings.retention_days * 86_400,
     )
-    return Parts(service=service, strategies=strategies, keys=keys, metrics=metrics)
+    return Parts(
+        service=service, strategies=strategies, keys=keys, metrics=metrics, sender=sender, tracer_provider=provider
+    )
+
+
+def _sweep(checkpoints: Path, store: JobStore) -> None:
+    """Remove what is left of batches that have ended or are gone: a server may have been killed before it did."""
+    for folder in checkpoints.glob("*"):
+        batch = store.batch(folder.name)
+        if batch is None or batch.state.is_terminal:
+            rmtree(folder, ignore_errors=True)
+
+
+def _webhooks(settings: Settings, store: WebhookStore) -> WebhookService:
+    from stratopt.api.services.webhook_service import WebhookService
+    from stratopt.optimization.webhooks.addresses import AddressPolicy, parse_networks
+
+    policy = AddressPolicy(
+        allow_http=settings.webhook_allow_http, allowed_networks=parse_networks(settings.webhook_allowed_networks)
+    )
+    return WebhookService(store=store, addresses=policy, enabled=settings.webhooks)
+
+
+def _sender(settings: Settings, webhooks: WebhookService, metrics: Metrics) -> WebhookSender:
+    from stratopt.optimization.webhooks.sender import RetryPolicy, WebhookSender
+
+    retries = RetryPolicy(
+        timeout_seconds=settings.webhook_timeout_seconds,
+        max_attempts=settings.webhook_max_attempts,
+        first_pause_seconds=settings.webhook_first_pause_seconds,
+    )
+    return WebhookSender(webhooks.store, webhooks.addresses, retries, on_attempt=metrics.webhook_attempt)
 
 
 def make_server_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
@@ -142,7 +212,13 @@ def make_server_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         allowed_hosts=frozenset(host.strip() for host in settings.allowed_hosts.split(",")),
     )
     return make_app(
-        parts.service, parts.strategies, gatekeeper=Gatekeeper(parts.keys), metrics=parts.metrics, limits=limits
+        parts.service,
+        parts.strategies,
+        gatekeeper=Gatekeeper(parts.keys),
+        metrics=parts.metrics,
+        limits=limits,
+        sender=parts.sender,
+        tracer_provider=parts.tracer_provider,
     )
 
 

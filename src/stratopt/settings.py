@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,8 +29,18 @@ class Settings(BaseSettings):
         default=None, ge=256, description="memory of one worker; an allocation beyond it fails the job"
     )
     recycle_worker_after_jobs: int = Field(default=200, ge=1, description="a worker is replaced after so many jobs")
+    checkpoint_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="how often a search is written down, so that a killed worker costs no more than that",
+    )
     minimum_free_memory_megabytes: int = Field(
         default=256, ge=0, description="no job starts while the machine has less free memory"
+    )
+    maximum_load_per_core: float = Field(
+        default=8.0,
+        gt=0,
+        description="while the machine's load average per core is higher, only one job runs at a time",
     )
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="largest request body")
     max_jobs: int = Field(default=10_000, ge=1, description="jobs of one batch")
@@ -50,6 +61,23 @@ class Settings(BaseSettings):
         description="host names that requests may be addressed to, separated by commas",
     )
     retention_days: float = Field(default=30.0, gt=0, description="how long finished batches are kept")
+    webhooks: bool = Field(
+        default=False, description="whether receivers may be registered that hear of the end of batches"
+    )
+    webhook_allow_http: bool = Field(default=False, description="whether a receiver may have an http:// address")
+    webhook_allowed_networks: str = Field(
+        default="",
+        description="networks that are not public and may be sent to all the same, as `10.1.2.0/24,127.0.0.0/8`",
+    )
+    webhook_timeout_seconds: float = Field(default=15.0, gt=0, le=60, description="longest time of one attempt")
+    webhook_max_attempts: int = Field(default=10, ge=1, le=20, description="attempts before a message is given up")
+    webhook_first_pause_seconds: float = Field(
+        default=5.0, gt=0, description="pause after the first failure; it grows fourfold each time, up to a day"
+    )
+    traces: bool = Field(
+        default=False,
+        description="whether spans of requests, batches and jobs are sent by OTLP (needs the extra `otel`; `OTEL_*` variables say where to)",
+    )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
     )
@@ -61,6 +89,13 @@ class Settings(BaseSettings):
         description="for tests: kill the server there, as `finish.before_commit` or `finish.after_commit:3`",
     )
 
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            ipaddress.ip_network(part)
+        return text
+
     @property
     def database_path(self) -> Path:
         """The SQLite file."""
@@ -70,3 +105,8 @@ class Settings(BaseSettings):
     def artifact_folder(self) -> Path:
         """Content-addressed tables."""
         return self.data_dir / "artifacts"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Searches of unfinished jobs, by batch and job."""
+        return self.data_dir / "checkpoints"

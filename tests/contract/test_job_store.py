@@ -74,6 +74,25 @@ def make_batch(
     ]
 
 
+def test_what_ended_jobs_cost_is_added_up(store: JobStore) -> None:
+    batch, jobs = make_batch(3)
+    store.submit(batch, jobs)
+    costs = [
+        {"wall_seconds": 2.0, "cpu_seconds": 1.5, "peak_memory_bytes": 300, "evaluations": 7},
+        {"wall_seconds": 1.0, "cpu_seconds": 0.5, "peak_memory_bytes": 200, "evaluations": 4},
+        {},
+    ]
+    for used in costs:
+        job = store.claim(full_batches=[], now=1.0)
+        assert job is not None
+        store.finish(job.job_id, job.fence, replace(SUCCESS, resources=used), 2.0)
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert (found.worker_seconds, found.cpu_seconds) == (3.0, 2.0)
+    assert (found.peak_memory_bytes, found.evaluations) == (300, 11)
+    assert [job.evaluations_done for job in store.jobs(batch.batch_id)] == [7, 4, 0]
+
+
 def test_what_was_submitted_is_there_after_a_restart(tmp_path: Path) -> None:
     batch, jobs = make_batch(3)
     first = open_sqlite(tmp_path)

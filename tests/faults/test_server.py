@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from stratopt.client.errors import ApiError, ConnectionFailedError, ServerUnavailableError
+from stratopt.storage.migrate import HEAD
 
 from .conftest import BASE
 from .harness import Server, assert_invariants, assert_no_orphans, assert_same_results, quick_config, running
@@ -330,7 +331,7 @@ def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path,
     assert refused.returncode == 3
     assert "upgrade stratopt" in refused.stderr
     with sqlite3.connect(database) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE alembic_version SET version_num = ?", [HEAD])
     connection.close()
     server.start()
     assert_same_results(server.client().batch(batch.batch_id), expected)
@@ -369,7 +370,8 @@ def test_a_server_asked_to_stop_says_so_and_goes_on_later(server: Server, expect
     assert waited[0].headers["Location"]
     assert_no_orphans(server)
     server.start()
-    server.client().batch(batch.batch_id).wait()
+    for batch_id in (batch.batch_id, waited[0].json()["batch_id"]):
+        server.client().batch(batch_id).wait()
     assert_invariants(server)
 
 

@@ -23,6 +23,10 @@ def exposed() -> set[str]:
         "stratopt_batches_active",
         "stratopt_workers_busy",
         "stratopt_workers",
+        "stratopt_worker_utilisation",
+        "stratopt_worker_memory_bytes",
+        "stratopt_evaluations_per_second",
+        "stratopt_admission_slowed",
     }
     return (
         names
@@ -39,11 +43,11 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
     expressions = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
     assert named(expressions) - exposed() == set()
-    assert len(dashboard["panels"]) == 12
+    assert len(dashboard["panels"]) == 14
 
 
 def test_the_alerts_watch_metrics_that_exist() -> None:
     rules = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"][0]["rules"]
-    assert len(rules) == 7
+    assert len(rules) == 8
     assert named(" ".join(rule["expr"] for rule in rules)) - exposed() == set()
     assert all(rule["annotations"]["summary"] for rule in rules)

@@ -16,7 +16,7 @@ STRATEGY_FOLDER = Path(__file__).parent / "own_strategies"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_server(tmp_path_factory.mktemp("server"), strategy_folder=STRATEGY_FOLDER) as address:
+    with running_server(tmp_path_factory.mktemp("server"), strategy_folder=STRATEGY_FOLDER, webhooks=True) as address:
         yield address
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from stratopt.client.client import Client
 
 from .conftest import STRATEGY_FOLDER, quick
 
@@ -19,16 +23,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-def stratopt(*arguments: str, home: Path, server: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
-    environment = {
+COMMAND = [sys.executable, "-m", "stratopt.cli.main"]
+
+
+def environment(home: Path, server: str) -> dict[str, str]:
+    return {
         **os.environ,
         "STRATOPT_DATA_DIR": str(home),
         "STRATOPT_SERVER": server,
         "STRATOPT_STRATEGY_FOLDER": str(STRATEGY_FOLDER),
         "NO_COLOR": "1",
     }
-    command = [sys.executable, "-m", "stratopt.cli.main", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100, env=environment)
+
+
+def stratopt(*arguments: str, home: Path, server: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
+    command, variables = [*COMMAND, *arguments], environment(home, server)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100, env=variables)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +150,75 @@ def test_strategies_that_fail_show_in_the_exit_code(server: str, home: Path) -> 
     )
 
 
+def test_what_failed_is_told_and_submitted_again(server: str, home: Path) -> None:
+    path = home / "half.json"
+    path.write_text(json.dumps({"strategies": ["HigherClose", "Raises"], "common_config": quick()}))
+    batch_id = stratopt("batch", "submit", str(path), home=home, server=server).stdout.strip()
+    stratopt("batch", "watch", batch_id, home=home, server=server)
+    told = stratopt("batch", "errors", batch_id, home=home, server=server)
+    assert told.returncode == 0, told.stderr
+    assert "this strategy always fails" in told.stdout
+    assert f"stratopt batch retry {batch_id}" in told.stderr
+    assert json.loads(stratopt("batch", "errors", batch_id, "--json", home=home, server=server).stdout)["by_code"] == {
+        "strategy_error": 1
+    }
+    again = stratopt("batch", "retry", batch_id, "--watch", "--json", home=home, server=server)
+    assert again.returncode == 7, again.stderr
+    assert json.loads(again.stdout)["counts"]["total"] == 1
+
+
+@pytest.mark.parametrize(("times", "status"), [(1, "running"), (2, "cancelled")])
+def test_ctrl_c_leaves_a_batch_running_and_a_second_one_cancels_it(
+    server: str, home: Path, client: Client, times: int, status: str
+) -> None:
+    path = home / "long.json"
+    path.write_text(json.dumps({"strategies": ["RSI"], "common_config": quick(1_000_000)}))
+    process = subprocess.Popen(
+        [*COMMAND, "batch", "submit", str(path), "--watch"],
+        env=environment(home, server),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    batch = client.batch(said.split(";")[0].split()[-1])
+    process.send_signal(signal.SIGINT)
+    while f"stratopt batch watch {batch.batch_id}" not in said:
+        said = process.stderr.readline()
+    if times == 2:
+        process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, rest
+    assert ("finished results stay" in rest) == (times == 2)
+    if times == 2:
+        batch.wait()
+    assert batch.refresh().status["status"] == status
+    batch.cancel()
+
+
+def test_settings_are_shown_with_their_source_and_without_secrets(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATOPT_WORKERS", "3")
+    monkeypatch.setenv("STRATOPT_WROKERS", "4")
+    shown = stratopt("config", "show", "--json", home=home)
+    rows = {row["variable"]: row for row in json.loads(shown.stdout)}
+    assert rows["STRATOPT_WORKERS"] == {"variable": "STRATOPT_WORKERS", "value": 3, "source": "environment"}
+    assert rows["STRATOPT_MAX_JOBS"]["source"] == "default"
+    assert rows["STRATOPT_DATA_DIR"]["value"] == str(home)
+    assert "STRATOPT_WROKERS" in shown.stderr
+    assert "STRATOPT_WORKERS" in stratopt("config", "show", home=home).stdout
+
+
+def test_a_port_that_is_taken_gets_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = stratopt("serve", "--port", str(port), home=tmp_path)
+    assert done.returncode == 3
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -214,6 +293,9 @@ COMMANDS = [
     "batch results",
     "batch report",
     "batch cancel",
+    "batch retry",
+    "batch errors",
+    "config show",
     "batch list",
     "data import",
     "data list",

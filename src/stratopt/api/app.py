@@ -6,24 +6,36 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from stratopt._version import __version__
-from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HostMiddleware
+from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HeadMiddleware, HostMiddleware
 from stratopt.api.openapi import described
 from stratopt.api.problems import install_problem_handlers
 from stratopt.api.rate_limit import RateLimiter
-from stratopt.api.routers import catalogues, optimization, results, system
+from stratopt.api.routers import catalogues, optimization, results, system, webhooks
 from stratopt.api.security import Gatekeeper
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.streaming import StreamGuard
 from stratopt.monitoring.metrics import Metrics
+from stratopt.optimization.webhooks.sender import WebhookSender
 from stratopt.strategies.catalogue import StrategyCatalogue
 from stratopt.wire.problems import Problem
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
 DESCRIPTION = "Optimise many trading strategies in one request and learn which results are real."
+
+
+def _telemetry(provider: TracerProvider | None) -> TelemetryConfig:
+    """Spans of requests only: FastAPI's log records would hold what clients sent, and metrics are Prometheus's."""
+    quiet: TelemetryConfig = {"logs": False, "metrics": False, "operation_spans": False, "auto_configure": False}
+    return {**quiet, "tracing": False} if provider is None else {**quiet, "tracer_provider": provider}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +56,23 @@ def make_app(
     gatekeeper: Gatekeeper,
     metrics: Metrics,
     limits: AppLimits,
+    sender: WebhookSender | None = None,
+    tracer_provider: TracerProvider | None = None,
 ) -> FastAPI:
-    """The application; its lifespan starts and stops the supervisor."""
+    """The application; its lifespan starts and stops the supervisor and the sender of webhooks."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(service.manager.start)
+        if sender is not None:
+            sender.start()
         yield
         app.state.draining = True
+        if sender is not None:
+            await run_in_threadpool(sender.stop)
         await run_in_threadpool(service.close)
+        if tracer_provider is not None:
+            await run_in_threadpool(tracer_provider.shutdown)  # sends what waits
 
     problems: dict[int | str, dict[str, object]] = {
         "default": {"model": Problem, "description": "A problem document (RFC 9457)."}
@@ -63,6 +83,7 @@ def make_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         responses=problems,
+        telemetry=_telemetry(tracer_provider),
         docs_url=None,
         redoc_url=None,
     )
@@ -71,11 +92,11 @@ def make_app(
     state.draining, state.started_at, state.max_body_bytes = False, time.monotonic(), limits.max_body_bytes
     state.rate_limiter = RateLimiter({"submit": limits.submissions_per_minute, "read": limits.reads_per_minute})
     state.streams = StreamGuard(limits.max_streams, metrics)
-    metrics.watch(service.manager, service.planner.limits.max_parallel_jobs)
-    for router in (optimization.router, results.router, catalogues.router, system.router):
+    for router in (optimization.router, results.router, catalogues.router, webhooks.router, system.router):
         app.include_router(router)
     install_problem_handlers(app)
     app.openapi = described(app)  # type: ignore[method-assign]
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_body_bytes)
     app.add_middleware(HostMiddleware, allowed_hosts=limits.allowed_hosts)
     app.add_middleware(ExchangeMiddleware, metrics=metrics)

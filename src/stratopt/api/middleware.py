@@ -18,6 +18,9 @@ from stratopt.monitoring.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HEAD_ONLY = "stratopt.head_only"
+"""Key of the scope of a HEAD request: its answer will not be read."""
+
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -86,6 +89,30 @@ class ExchangeMiddleware:
             "request_finished",
             extra={"route": route, "method": method, "status": seen["status"], "seconds": round(seconds, 6)},
         )
+
+
+class HeadMiddleware:
+    """Answers HEAD as GET without the body, on every path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        as_get: Scope = {**scope, "method": "GET", HEAD_ONLY: True}
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        try:
+            await self._app(as_get, receive, send_head)
+        finally:
+            scope.update({key: value for key, value in as_get.items() if key not in scope})
 
 
 class HostMiddleware:

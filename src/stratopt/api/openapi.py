@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,10 +14,18 @@ from fastapi.openapi.utils import get_openapi
 from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
 from stratopt.api.security import OPEN_PATHS
 from stratopt.api.streaming import EVENT_STREAM, NDJSON
+from stratopt.reporting.schema import report_schema
 
 JSON = "application/json"
 BATCH = "/api/v1/optimize/batch"
 ONE_BATCH = f"{BATCH}/{{batch_id}}"
+SINGLE = "/api/v1/optimize/single"
+BODY_CODES = ("malformed_json", "payload_too_large", "unsupported_media_type", "validation_failed")
+SUBMISSION_CODES = (
+    *(*BODY_CODES, "invalid_idempotency_key", "idempotency_key_reused"),
+    *("unknown_strategy", "unknown_symbol", "search_space_too_large"),
+    *("too_many_active_batches", "queue_full", "storage_full"),
+)
 ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("post", BATCH): {
         "200": ("Ended within `Prefer: wait`, or the plan of `validate_only`.", (JSON,)),
@@ -26,13 +37,13 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/export"): {"200": ("The script.", ("text/plain",))},
     ("get", "/api/v1/optimize/jobs/{job_id}/export"): {"200": ("The script.", ("text/plain",))},
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {"200": ("The rows.", (NDJSON,))},
-    ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM,)), "204": ("Nothing is left.", ())},
+    ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM, JSON)), "204": ("Nothing is left.", ())},
     ("get", f"{ONE_BATCH}/report"): {
         "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain", "application/pdf")),
         "304": ("Not changed.", ()),
     },
-    ("post", "/api/v1/optimize/single"): {
-        "200": ("The result.", (JSON,)),
+    ("post", SINGLE): {
+        "200": ("The result, or the plan of `validate_only`.", (JSON,)),
         "202": ("It takes longer; follow `Location`.", (JSON,)),
     },
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): {
@@ -41,9 +52,10 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     },
     ("get", "/metrics"): {"200": ("The metrics.", ("text/plain",))},
 }
-CONFLICTS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("post", BATCH): ("conflict",),
-    ("post", "/api/v1/optimize/single"): ("conflict",),
+MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("post", BATCH): (*SUBMISSION_CODES, "webhook_url_forbidden"),
+    ("post", SINGLE): SUBMISSION_CODES,
+    ("post", "/api/v1/webhooks"): (*BODY_CODES, "webhook_url_forbidden"),
     ("delete", ONE_BATCH): ("batch_running",),
     ("post", f"{ONE_BATCH}/retry"): ("batch_running", "nothing_to_retry"),
     ("get", f"{ONE_BATCH}/report"): ("batch_not_finished", "missing_extra"),
@@ -58,12 +70,6 @@ CONFLICTS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("get", "/api/v1/optimize/jobs/{job_id}/export"): ("batch_not_finished", "cannot_be_exported"),
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): ("conflict",),
 }
-SUBMISSIONS = {("post", BATCH), ("post", "/api/v1/optimize/single")}
-SUBMISSION_CODES = (
-    *("malformed_json", "invalid_idempotency_key", "payload_too_large", "unsupported_media_type", "validation_failed"),
-    *("unknown_strategy", "unknown_symbol", "search_space_too_large", "webhook_url_forbidden"),
-    *("idempotency_key_reused", "too_many_active_batches", "queue_full", "storage_full"),
-)
 PERIOD = {"start_date": "2015-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}
 REQUESTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("post", BATCH): {
@@ -88,9 +94,10 @@ REQUESTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
             "label": "fast or slow",
         },
     },
-    ("post", "/api/v1/optimize/single"): {
+    ("post", SINGLE): {
         "RSI": {"strategy_name": "RSI", "asset": "BTC", **PERIOD, "optimization_config": {"max_evals": 20}}
     },
+    ("post", "/api/v1/webhooks"): {"a public address": {"url": "https://93.184.215.14/stratopt"}},
 }
 """Bodies that the server accepts; a test sends each."""
 
@@ -115,12 +122,12 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
     for name in ("422", "default"):
         answers.pop(name, None)
     if where in ANSWERS:
-        for status in [name for name in answers if name.startswith("2")]:
-            del answers[status]
-        for status, (description, kinds) in ANSWERS[where].items():
-            answers[status] = {"description": description} | (
-                {"content": {kind: {"schema": {}} for kind in kinds}} if kinds else {}
-            )
+        _replace_successes(answers, ANSWERS[where])
+    if path.endswith("/report"):
+        answers["200"]["content"][JSON]["schema"] = _report()
+    for answered, recorded in recorded_answers().get(f"{method} {path}", {}).items():
+        for kind, value in recorded.items():
+            answers[answered]["content"][kind]["examples"] = {"recorded": {"value": value}}
     for code in _codes(method, path, operation):
         status, title = STATUS_OF_CODE[code]
         answer = answers.setdefault(str(status), _problem("A problem document (RFC 9457)."))
@@ -130,6 +137,30 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
     if where in REQUESTS:
         body = operation["requestBody"]["content"][JSON]
         body["examples"] = {name: {"value": value} for name, value in REQUESTS[where].items()}
+
+
+def _replace_successes(answers: dict[str, Any], told: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
+    """The statuses and media types of ``told``; JSON keeps the schema that the route declares, other types are text."""
+    was = {status: answers.pop(status) for status in list(answers) if status.startswith("2")}
+    for status, (description, kinds) in told.items():
+        declared = was.get(status, {}).get("content", {}).get(JSON, {}).get("schema", {})
+        content = {kind: {"schema": declared if kind == JSON else {"type": "string"}} for kind in kinds}
+        answers[status] = {"description": description} | ({"content": content} if kinds else {})
+
+
+def _report() -> dict[str, Any]:
+    """The report's schema; a section is a part of it, so that nothing is required."""
+    schema = report_schema()
+    return {"type": "object", "title": schema["title"], "properties": schema["properties"]}
+
+
+@cache
+def recorded_answers() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """Answers of a real server by operation, status and media type (`tools/write_examples.py` records them), long lists cut short."""
+    found: Mapping[str, Mapping[str, Mapping[str, Any]]] = json.loads(
+        files("stratopt.api").joinpath("static", "examples.json").read_text(encoding="utf-8")
+    )
+    return found
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -147,16 +178,23 @@ def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
         codes += ["origin_not_allowed", "payload_too_large"]
     if "{" in path:
         codes += ["not_found"]
-    if operation.get("parameters"):
+    if any(_may_be_wrong(parameter) for parameter in operation.get("parameters", ())):
         codes += ["validation_failed"]
-    if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ())):
+    if (method, path) == ("get", BATCH):
         codes += ["invalid_cursor"]
-    if path.endswith("/results"):
+    if path.endswith(("/results", "/events")):
         codes += ["not_acceptable"]
     if path.endswith("/events"):
         codes += ["too_many_streams"]
-    if (method, path) in SUBMISSIONS:
-        codes += SUBMISSION_CODES
-    elif path.endswith("/retry"):
+    if path.endswith("/retry"):
         codes += ["too_many_active_batches", "queue_full", "storage_full"]
-    return list(dict.fromkeys([*codes, *CONFLICTS.get((method, path), ())]))
+    return list(dict.fromkeys([*codes, *MORE_CODES.get((method, path), ())]))
+
+
+def _may_be_wrong(parameter: Mapping[str, Any]) -> bool:
+    """Whether a value of a path or query parameter can be refused before anything is looked up."""
+    schema = {key: value for key, value in parameter["schema"].items() if key not in {"title", "default"}}
+    return parameter["in"] != "header" and schema not in (
+        {"type": "string"},
+        {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    )

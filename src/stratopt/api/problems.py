@@ -167,7 +167,8 @@ def _allowed(request: Request) -> str:
         if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)), path)
         for method in operations
     }
-    return ", ".join(sorted(methods or {"GET"}))
+    methods = methods or {"GET"}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _has_json_body(request: Request) -> bool:

@@ -98,4 +98,5 @@ class Requires:
 Reader = Annotated[Caller, Depends(Requires(Scope.READ, "read"))]
 Writer = Annotated[Caller, Depends(Requires(Scope.WRITE, "submit"))]
 Administrator = Annotated[Caller, Depends(Requires(Scope.ADMIN, "submit"))]
+AdministrativeReader = Annotated[Caller, Depends(Requires(Scope.ADMIN, "read"))]
 MetricsReader = Annotated[Caller, Depends(Requires(Scope.METRICS, "read"))]

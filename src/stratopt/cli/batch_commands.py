@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,9 @@ ApiKey = Annotated[
 ]
 BatchId = Annotated[str, typer.Argument(help="bat_...")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end and print the ranking.")]
 FailOn = Annotated[str, typer.Option("--fail-on", help="Exit with 7 when any, all or never strategies failed.")]
+SECOND_THOUGHT_SECONDS = 3.0
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 
 
@@ -44,7 +47,7 @@ def submit(
     request: Annotated[Path, typer.Argument(help="JSON or TOML file with the body of POST /api/v1/optimize/batch.")],
     server: Server = DEFAULT_SERVER,
     api_key_file: ApiKey = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end and print the ranking.")] = False,
+    watch: Watch = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, and say what it would do.")] = False,
     as_json: AsJson = False,
     fail_on: FailOn = "any",
@@ -54,16 +57,19 @@ def submit(
         if dry_run:
             print_json(client.estimate(read_request(request)))
             return
-        batch = client.optimize_batch(read_request(request))
-        for warning in batch.status["warnings"]:
-            say(f"warning: {warning}", "yellow")
-        if watch:
-            _follow(batch, as_json, fail_on)
-        if as_json:
-            print_json(batch.status)
-        else:
-            stdout.print(batch.batch_id)
-            say(f"follow it with: stratopt batch watch {batch.batch_id}")
+        _tell_submitted(client.optimize_batch(read_request(request)), watch, as_json, fail_on)
+
+
+def _tell_submitted(batch: Any, watch: bool, as_json: bool, fail_on: str) -> None:
+    for warning in batch.status["warnings"]:
+        say(f"warning: {warning}", "yellow")
+    if watch:
+        _follow(batch, as_json, fail_on)
+    if as_json:
+        print_json(batch.status)
+    else:
+        stdout.print(batch.batch_id)
+        say(f"follow it with: stratopt batch watch {batch.batch_id}")
 
 
 @app.command()
@@ -86,12 +92,23 @@ def _follow(batch: Any, as_json: bool, fail_on: str) -> None:
     if fail_on not in {"any", "all", "never"}:
         fail(f"--fail-on is any, all or never, not {fail_on!r}", EXIT_USAGE)
     try:
+        say(f"watching {batch.batch_id}; Ctrl-C leaves it running, a second Ctrl-C cancels it")
         follow(batch)
     except KeyboardInterrupt:
-        say(f"\nnot watching any more; the batch goes on. Return with: stratopt batch watch {batch.batch_id}", "yellow")
+        _leave(batch)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     report = show_ranking(batch, as_json=as_json)
     raise typer.Exit(exit_code(report, fail_on))
+
+
+def _leave(batch: Any) -> None:
+    """Stop watching, and cancel the batch if Ctrl-C comes again soon."""
+    try:
+        say(f"\nnot watching any more; the batch goes on. Return with: stratopt batch watch {batch.batch_id}", "yellow")
+        say(f"Ctrl-C again within {SECOND_THOUGHT_SECONDS:g} s cancels it", "yellow")
+        time.sleep(SECOND_THOUGHT_SECONDS)
+    except KeyboardInterrupt:
+        say(f"{batch.batch_id} is {batch.cancel().status['status']}; finished results stay", "yellow")
 
 
 @app.command()
@@ -139,6 +156,44 @@ def cancel(batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: Api
     """End a batch; finished results stay. Example: stratopt batch cancel bat_0123."""
     with connect(server, api_key_file) as client:
         stdout.print(client.batch(batch_id).cancel().status["status"])
+
+
+@app.command()
+def retry(
+    batch_id: BatchId,
+    server: Server = DEFAULT_SERVER,
+    api_key_file: ApiKey = None,
+    watch: Watch = False,
+    as_json: AsJson = False,
+    fail_on: FailOn = "any",
+) -> None:
+    """Submit what did not succeed as a new batch. Example: stratopt batch retry bat_0123 --watch."""
+    with connect(server, api_key_file) as client:
+        _tell_submitted(client.batch(batch_id).retry(), watch, as_json, fail_on)
+
+
+@app.command()
+def errors(
+    batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None, as_json: AsJson = False
+) -> None:
+    """What went wrong in a batch, and what to do about it. Example: stratopt batch errors bat_0123."""
+    with connect(server, api_key_file) as client:
+        found = client.batch(batch_id).errors()
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found['failed']} of {found['ended']} ended jobs did not succeed; the trend is {found['trend']['direction']}")
+    if found["items"]:
+        rows = [
+            {**item, "code": item["error"]["code"], "detail": Text(item["error"]["detail"]).plain}
+            for item in found["items"]
+        ]
+        titles = [("strategy_id", "Strategy"), ("symbol", "Symbol"), ("timeframe", "Timeframe")]
+        stdout.print(table([*titles, ("status", "Status"), ("code", "Code"), ("detail", "Reason")], rows))
+    for advice in found["recommendations"]:
+        stdout.print(Text(f"{advice['code']} ({advice['count']}): {advice['text']}"))
+    if found["failed"] and found["complete"]:
+        say(f"try what failed again with: stratopt batch retry {batch_id}")
 
 
 @app.command("list")

@@ -6,7 +6,15 @@ import sys
 
 import typer
 
-from stratopt.cli import batch_commands, data_commands, export_commands, key_commands, run_commands, system_commands
+from stratopt.cli import (
+    batch_commands,
+    config_commands,
+    data_commands,
+    export_commands,
+    key_commands,
+    run_commands,
+    system_commands,
+)
 from stratopt.cli.output import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error
 
 app = typer.Typer(
@@ -38,6 +46,7 @@ app.add_typer(export_commands.app, name="export")
 app.add_typer(batch_commands.app, name="batch")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(key_commands.app, name="keys")
+app.add_typer(config_commands.app, name="config")
 app.command("strategies")(system_commands.strategies)
 app.command("serve")(system_commands.serve)
 app.command("doctor")(system_commands.doctor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -32,6 +33,7 @@ def serve(host: str, port: int) -> None:
     settings = Settings()
     configure_logging(settings.log_level)
     lock = _own_directory(settings.data_dir)
+    listener = _listen(host, port)
     parts = make_parts(settings, workers_now=True)
     if host not in LOOPBACK and not parts.keys.list():
         fail(
@@ -59,7 +61,7 @@ def serve(host: str, port: int) -> None:
         server_header=False,
     )
     try:
-        Server(config).run()
+        Server(config).run(sockets=[listener])
     finally:
         lock.close()
 
@@ -81,6 +83,27 @@ def _own_directory(directory: Path) -> Any:
     return lock
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """The bound socket, before anything slow happens."""
+    listener: socket.socket | None = None
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        if listener:
+            listener.close()
+        fail(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            EXIT_INVALID,
+            "another program has the port, perhaps another stratopt server; stop it or choose one with --port"
+            if error.errno == errno.EADDRINUSE
+            else None,
+        )
+    return listener
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on."""
     with socket.socket() as probe:
@@ -89,10 +112,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(data_dir: Path, *, strategy_folder: Path | None = None) -> Iterator[str]:
-    """A server of its own on a free loopback port; the value is its address."""
+def running_server(data_dir: Path, *, strategy_folder: Path | None = None, **settings: Any) -> Iterator[str]:
+    """A server of its own on a free loopback port, with other ``settings`` if given; the value is its address."""
     port = free_port()
     environment = {**os.environ, "STRATOPT_DATA_DIR": str(data_dir), "STRATOPT_LOG_LEVEL": "WARNING"}
+    environment |= {f"STRATOPT_{name.upper()}": str(value) for name, value in settings.items()}
     if strategy_folder:
         environment["STRATOPT_STRATEGY_FOLDER"] = str(strategy_folder)
     data_dir.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,11 +13,28 @@ from uuid import uuid4
 
 import httpx2
 
-from stratopt.client.errors import ApiError, ConnectionFailedError, NotFoundError, StratoptClientError, error_of
-
-RETRIED_STATUSES = {408, 429, 500, 502, 503, 504}
-LONGEST_PAUSE_SECONDS = 60.0
-PAGE = 200
+from stratopt.client.errors import (
+    ApiError,
+    ConnectionFailedError,
+    NotFoundError,
+    StratoptClientError,
+    UnexpectedAnswerError,
+)
+from stratopt.client.protocol import (
+    BATCHES,
+    MOST_BREAKS,
+    PAGE,
+    RETRIED_STATUSES,
+    SINGLE,
+    EventReader,
+    document_of,
+    event_headers,
+    failure_of,
+    given,
+    has_events,
+    pause_seconds,
+    unreachable,
+)
 
 
 class Client:
@@ -62,34 +78,33 @@ class Client:
 
     def optimize_batch(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> BatchHandle:
         """Submit a batch; ``request`` is the body of ``POST /api/v1/optimize/batch``."""
-        answer = self.request(
-            "POST",
-            "/api/v1/optimize/batch",
-            json=dict(request),
-            headers={"Idempotency-Key": idempotency_key or uuid4().hex},
+        return BatchHandle(
+            self,
+            self.read(
+                "POST",
+                BATCHES,
+                json=dict(request),
+                headers={"Idempotency-Key": idempotency_key or uuid4().hex},
+            ),
         )
-        return BatchHandle(self, answer.json())
 
     def estimate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a batch would do, without doing it."""
-        return self.request(
-            "POST", "/api/v1/optimize/batch", params={"validate_only": "true"}, json=dict(request)
-        ).json()
+        return self.read("POST", BATCHES, params={"validate_only": "true"}, json=dict(request))
 
     def optimize(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> dict[str, Any]:
         """Optimise one strategy and wait for its result; ``request`` is the body of ``POST /api/v1/optimize/single``."""
-        answer = self.request(
+        job = self.read(
             "POST",
-            "/api/v1/optimize/single",
+            SINGLE,
             json=dict(request),
             headers={"Idempotency-Key": idempotency_key or uuid4().hex},
         )
-        job = answer.json()
         while not job["is_terminal"]:
             self.batch(job["batch_id"]).wait()
             job = {
                 "batch_id": job["batch_id"],
-                **self.request("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result").json(),
+                **self.read("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result"),
             }
         return job
 
@@ -97,19 +112,15 @@ class Client:
         """A batch that was submitted before."""
         if not batch_id:
             raise StratoptClientError("batch_id is empty; `client.batches()` and `stratopt batch list` show the ids")
-        return BatchHandle(self, self.request("GET", f"/api/v1/optimize/batch/{quote(batch_id, safe='')}").json())
+        return BatchHandle(self, self.read("GET", f"{BATCHES}/{quote(batch_id, safe='')}"))
 
     def batches(self, *, max_items: int = 50, **filters: Any) -> Iterator[dict[str, Any]]:
         """Batches, newest first, at most ``max_items``; filters are ``status``, ``label`` and ``created_after``."""
         cursor: str | None = None
         left = max_items
         while left > 0:
-            params = {
-                "limit": min(left, PAGE),
-                **{k: v for k, v in filters.items() if v is not None},
-                **({"cursor": cursor} if cursor else {}),
-            }
-            page = self.request("GET", "/api/v1/optimize/batch", params=params).json()
+            params = given(limit=min(left, PAGE), cursor=cursor, **filters)
+            page = self.read("GET", BATCHES, params=params)
             yield from page["data"]
             left -= len(page["data"])
             cursor = page["next_cursor"]
@@ -118,11 +129,11 @@ class Client:
 
     def strategies(self) -> list[dict[str, Any]]:
         """The catalogue of strategies."""
-        return self.request("GET", "/api/v1/strategies").json()["data"]
+        return self.read("GET", "/api/v1/strategies")["data"]
 
     def symbols(self) -> list[dict[str, Any]]:
         """The series there are."""
-        return self.request("GET", "/api/v1/symbols").json()["data"]
+        return self.read("GET", "/api/v1/symbols")["data"]
 
     # ---- plumbing
 
@@ -132,49 +143,34 @@ class Client:
         while True:
             try:
                 answer = self._http.request(method, path, **options)
-            except httpx2.UnsupportedProtocol as error:
-                raise StratoptClientError(
-                    f"{self._base_url!r} is not an address; write it as http://127.0.0.1:8000"
-                ) from error
             except httpx2.TransportError as error:
-                if attempt >= self._retries:
-                    raise ConnectionFailedError(
-                        f"{self._base_url} did not answer: {error}; is the server running? start it with `stratopt serve`"
-                    ) from error
-                self._pause(attempt, None)
+                if attempt >= self._retries or isinstance(error, httpx2.UnsupportedProtocol):
+                    raise unreachable(self._base_url, error) from error
+                time.sleep(pause_seconds(attempt, None))
             else:
                 if answer.status_code < 400:
                     return answer
-                failure = _failure(answer)
+                failure = failure_of(answer)
                 if attempt >= self._retries or answer.status_code not in RETRIED_STATUSES:
                     raise failure
-                self._pause(attempt, failure.retry_after)
+                time.sleep(pause_seconds(attempt, failure.retry_after))
             attempt += 1
+
+    def read(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON document that an exchange answers; UnexpectedAnswerError if it is something else."""
+        return document_of(self.request(method, path, **options))
 
     def events(self, path: str, last_event_id: str | None = None) -> Iterator[dict[str, Any]]:
         """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream."""
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_event_id} if last_event_id else {})}
-        with self._http.stream("GET", path, headers=headers, timeout=httpx2.Timeout(10.0, read=60.0)) as answer:
+        headers, limit = event_headers(last_event_id), httpx2.Timeout(10.0, read=60.0)
+        with self._http.stream("GET", path, headers=headers, timeout=limit) as answer:
             if answer.status_code >= 400:
                 answer.read()
-                raise _failure(answer)
-            event: dict[str, Any] = {}
-            for line in answer.iter_lines():
-                name, _, value = line.partition(": ")
-                if not line and "data" in event:
-                    yield {
-                        "event": event.get("event", "message"),
-                        "id": event.get("id"),
-                        "data": json.loads(event["data"]),
-                    }
-                    event = {}
-                elif name:
-                    event[name] = value
-
-    @staticmethod
-    def _pause(attempt: int, retry_after: float | None) -> None:
-        seconds = retry_after if retry_after is not None else min(8.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25)
-        time.sleep(min(seconds, LONGEST_PAUSE_SECONDS))
+                raise failure_of(answer)
+            reader = EventReader()
+            for line in answer.iter_lines() if has_events(answer) else ():
+                if event := reader.feed(line):
+                    yield event
 
 
 class BatchHandle:
@@ -184,7 +180,7 @@ class BatchHandle:
         self._client = client
         self.status = dict(status)
         self.batch_id: str = status["batch_id"]
-        self._path = f"/api/v1/optimize/batch/{self.batch_id}"
+        self._path = f"{BATCHES}/{self.batch_id}"
 
     def __repr__(self) -> str:
         return f"BatchHandle({self.batch_id}, {self.status['status']})"
@@ -196,7 +192,7 @@ class BatchHandle:
 
     def refresh(self) -> Self:
         """Read the status again."""
-        self.status = self._client.request("GET", self._path).json()
+        self.status = self._client.read("GET", self._path)
         return self
 
     def stream(self) -> Iterator[dict[str, Any]]:
@@ -213,7 +209,7 @@ class BatchHandle:
                         return
             except httpx2.TransportError as error:
                 failures += 1
-                if failures > 5:
+                if failures > MOST_BREAKS:
                     raise ConnectionFailedError(
                         f"the event stream of {self.batch_id} broke {failures} times in a row: {error}"
                     ) from error
@@ -233,11 +229,12 @@ class BatchHandle:
                 raise TimeoutError(f"batch {self.batch_id} has not ended after {timeout_seconds:g} s; it goes on")
         return self.refresh()
 
-    def results(self) -> Iterator[dict[str, Any]]:
-        """Items in the order of submission, page by page; in every state of the batch."""
+    def results(self, *, sort: str | None = None) -> Iterator[dict[str, Any]]:
+        """Items page by page, in every state of the batch; ``sort`` as ``rank`` or ``-score``, else in the order of submission."""
+        params = given(limit=PAGE, sort=sort)
         cursor = -1
         while True:
-            page = self._client.request("GET", f"{self._path}/results", params={"limit": PAGE, "cursor": cursor}).json()
+            page = self._client.read("GET", f"{self._path}/results", params={**params, "cursor": cursor})
             yield from page["data"]
             if not page["has_more"]:
                 return
@@ -245,7 +242,7 @@ class BatchHandle:
 
     def result(self, strategy_id: str) -> dict[str, Any]:
         """One item in full, by strategy_id or job_id."""
-        return self._client.request("GET", f"{self._path}/results/{strategy_id}").json()
+        return self._client.read("GET", f"{self._path}/results/{quote(strategy_id, safe='')}")
 
     def export_pine(self, strategy_id: str, path: str | Path | None = None) -> str:
         """One result as a TradingView strategy (Pine Script v6), also written to ``path``; by strategy_id or job_id."""
@@ -276,8 +273,17 @@ class BatchHandle:
 
     def cancel(self) -> Self:
         """Ask for the end; finished results stay."""
-        self.status = self._client.request("POST", f"{self._path}/cancel").json()
+        self.status = self._client.read("POST", f"{self._path}/cancel")
         return self
+
+    def retry(self) -> BatchHandle:
+        """A new batch of the jobs that did not succeed."""
+        return BatchHandle(self._client, self._client.read("POST", f"{self._path}/retry"))
+
+    def errors(self) -> dict[str, Any]:
+        """The error report: by code, by strategy, rate, trend, advice."""
+        found: dict[str, Any] = self._client.read("GET", f"{self._path}/errors")
+        return found
 
     def delete(self) -> None:
         """Remove the finished batch from the server."""
@@ -291,15 +297,4 @@ class BatchHandle:
         return pd.json_normalize(ranking)
 
 
-def _failure(answer: httpx2.Response) -> ApiError:
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {"detail": answer.text[:500]}
-    header = answer.headers.get("Retry-After", "")
-    return error_of(
-        answer.status_code, problem if isinstance(problem, dict) else {}, float(header) if header.isdigit() else None
-    )
-
-
-__all__ = ["ApiError", "BatchHandle", "Client", "ConnectionFailedError", "NotFoundError"]
+__all__ = ["ApiError", "BatchHandle", "Client", "ConnectionFailedError", "NotFoundError", "UnexpectedAnswerError"]

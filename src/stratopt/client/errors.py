@@ -2,6 +2,7 @@
 
 StratoptClientError
 ├── ConnectionFailedError         the server cannot be reached or did not answer in time
+├── UnexpectedAnswerError         something that is no stratopt server answered
 └── ApiError                 the server answered with a problem: ``status``, ``code``, ``request_id``, ``errors``, ``retry_after``
     ├── InvalidRequestError       400, 413, 415, 422
     ├── NotAuthorizedError        401, 403
@@ -23,6 +24,10 @@ class StratoptClientError(Exception):
 
 class ConnectionFailedError(StratoptClientError):
     """The server cannot be reached or did not answer in time."""
+
+
+class UnexpectedAnswerError(StratoptClientError):
+    """The answer is none that a stratopt server gives: the page of a proxy, another program."""
 
 
 class ApiError(StratoptClientError):

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from stratopt.monitoring.tracing import add_trace
+
 SECRET_NAMES = re.compile(r"authorization|cookie|password|secret|token|(^|_)key$", re.IGNORECASE)
 SECRET_VALUES = re.compile(r"stratopt_[A-Za-z0-9_-]{20,}|whsec_[A-Za-z0-9+/=]+")
 REDACTED = "[redacted]"
@@ -29,6 +31,7 @@ def configure_logging(level: str) -> None:
     """Send every log record of the process to stderr as a JSON line."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),

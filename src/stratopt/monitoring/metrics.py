@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stratopt._version import __version__
+from stratopt.monitoring.resources import ResourceGate
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.jobs import BatchState, Ending, Job
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+MEMORY_BYTES = tuple(2.0**power * 2**20 for power in range(7, 15))
 JOB_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 
 
@@ -21,6 +23,7 @@ class Metrics:
     """Everything that is counted, in a registry of its own."""
 
     def __init__(self) -> None:
+        self.shortage: Callable[[], str | None] = lambda: None
         self.registry = CollectorRegistry()
         registry = self.registry
         self.requests = Counter(
@@ -42,13 +45,27 @@ class Metrics:
         self.job_seconds = Histogram(
             "stratopt_job_seconds", "Wall time of a job in its worker.", buckets=JOB_SECONDS, registry=registry
         )
-        self.evaluations = Counter("stratopt_evaluations", "Evaluations of finished jobs.", registry=registry)
+        self.evaluations = Counter("stratopt_evaluations", "Evaluations of ended jobs.", registry=registry)
+        self.cpu_seconds = Counter("stratopt_job_cpu_seconds", "CPU time of ended jobs.", registry=registry)
+        self.worker_seconds = Counter(
+            "stratopt_worker_seconds", "Wall time that workers spent on ended jobs.", registry=registry
+        )
+        self.job_memory = Histogram(
+            "stratopt_job_peak_memory_bytes",
+            "Largest memory of a worker during a job.",
+            buckets=MEMORY_BYTES,
+            registry=registry,
+        )
         self.batches = Counter("stratopt_batches", "Batches that ended.", ["state"], registry=registry)
+        self.webhook_attempts = Counter(
+            "stratopt_webhook_attempts", "Attempts to send a webhook, by outcome.", ["outcome"], registry=registry
+        )
         Gauge("stratopt_build_info", "The running release.", ["version"], registry=registry).labels(__version__).set(1)
 
-    def watch(self, manager: BatchOptimizationManager, workers: int) -> None:
-        """Read queue and workers whenever the metrics are asked for."""
-        self.registry.register(_QueueCollector(manager, workers))
+    def watch(self, manager: BatchOptimizationManager, workers: int, gate: ResourceGate) -> None:
+        """Read queue, workers and machine whenever the metrics are asked for."""
+        self.shortage = lambda: gate.shortage(manager.workers_busy)
+        self.registry.register(_QueueCollector(manager, workers, gate))
 
     def job_ended(self, job: Job, ending: Ending) -> None:
         """Count an ended job."""
@@ -57,12 +74,19 @@ class Metrics:
             self.failures.labels(ending.failure.code).inc()
         if "wall_seconds" in ending.resources:
             self.job_seconds.observe(float(ending.resources["wall_seconds"]))
-        if ending.result is not None:
-            self.evaluations.inc(float(ending.result["search"]["evaluations"]))
+        if "peak_memory_bytes" in ending.resources:
+            self.job_memory.observe(float(ending.resources["peak_memory_bytes"]))
+        self.worker_seconds.inc(float(ending.resources.get("wall_seconds", 0.0)))
+        self.cpu_seconds.inc(float(ending.resources.get("cpu_seconds", 0.0)))
+        self.evaluations.inc(float(ending.resources.get("evaluations", 0)))
 
     def batch_ended(self, batch_id: str, state: BatchState) -> None:
         """Count an ended batch."""
         self.batches.labels(state.value).inc()
+
+    def webhook_attempt(self, outcome: str) -> None:
+        """Count an attempt to send a webhook."""
+        self.webhook_attempts.labels(outcome).inc()
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""
@@ -70,13 +94,19 @@ class Metrics:
 
 
 class _QueueCollector(Collector):
-    def __init__(self, manager: BatchOptimizationManager, workers: int) -> None:
+    def __init__(self, manager: BatchOptimizationManager, workers: int, gate: ResourceGate) -> None:
         self._manager = manager
         self._workers = workers
+        self._gate = gate
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Measure now."""
         live = self._manager.store.unfinished()
+        busy, usage = self._manager.workers_busy, self._manager.usage().values()
+
+        def running(name: str) -> float:
+            return sum(used.get(name, 0.0) for used in usage)
+
         oldest = min((batch.created_at for batch in live if batch.counts["queued"]), default=None)
         figures = {
             "stratopt_queue_depth": ("Jobs that wait.", sum(batch.counts["queued"] for batch in live)),
@@ -85,8 +115,16 @@ class _QueueCollector(Collector):
                 0.0 if oldest is None else time.time() - oldest,
             ),
             "stratopt_batches_active": ("Batches that have not ended.", len(live)),
-            "stratopt_workers_busy": ("Workers with a job.", self._manager.workers_busy),
+            "stratopt_workers_busy": ("Workers with a job.", busy),
             "stratopt_workers": ("Workers there may be.", self._workers),
+            "stratopt_worker_utilisation": ("Share of the workers with a job.", busy / self._workers),
+            "stratopt_worker_memory_bytes": ("Memory of workers with a job.", running("memory_bytes")),
+            "stratopt_evaluations_per_second": ("Speed of running jobs.", running("evaluations_per_second")),
         }
         for name, (text, value) in figures.items():
             yield GaugeMetricFamily(name, text, value=value)
+        slowed = GaugeMetricFamily("stratopt_admission_slowed", "1 while jobs wait for the machine.", labels=["reason"])
+        shortage = self._gate.shortage(busy)
+        for reason in ("memory", "cpu"):
+            slowed.add_metric([reason], float(shortage == reason))
+        yield slowed

@@ -15,6 +15,10 @@ import pyarrow.parquet as pq
 
 from stratopt.kernels.arrays import AnyArray
 
+READ_BYTES = 65_536
+GROUP_ROWS = 16_384
+"""Rows that a reader has to hold at once."""
+
 NAME = re.compile(r"[0-9a-f]{64}\.parquet")
 
 
@@ -42,7 +46,7 @@ class ArtifactStore:
     def put(self, columns: Mapping[str, Any]) -> str:
         """Store a table of equally long columns; the answer is its name."""
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.table(dict(columns)), sink, compression="zstd")
+        pq.write_table(pa.table(dict(columns)), sink, compression="zstd", row_group_size=GROUP_ROWS)
         data = sink.getvalue().to_pybytes()
         name = f"{hashlib.sha256(data).hexdigest()}.parquet"
         if not (self.folder / name).exists():
@@ -67,8 +71,8 @@ class ArtifactStore:
 
     def batches(self, name: str, rows: int = 2000) -> Iterator[pa.RecordBatch]:
         """A table in pieces, for streams of any length in constant memory."""
-        with pq.ParquetFile(self.path(name)) as file:
-            yield from file.iter_batches(batch_size=rows)
+        with pq.ParquetFile(self.path(name), pre_buffer=False, buffer_size=READ_BYTES) as file:
+            yield from file.iter_batches(batch_size=rows, use_threads=False)
 
     def delete(self, name: str) -> None:
         """Remove a table; nothing happens if it is gone."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stratopt.errors import StratoptError
@@ -16,6 +16,7 @@ from stratopt.optimization.exceptions import BatchOptimizationError, ResourceExh
 from stratopt.optimization.executor import Died, Executor, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Failure, Job, JobId, JobState
+from stratopt.optimization.webhooks.messages import Delivery
 
 MAX_ATTEMPTS = 3
 BACK_OFF_SECONDS = (0.2, 1.0)
@@ -70,9 +71,11 @@ class BatchOptimizationManager:
     limits : QueueLimits, optional
         How much may wait.
     may_dispatch : callable
-        Whether the machine has room for another job now (memory, CPU).
+        Whether the machine has room for another job now (memory, CPU), beside so many that run.
     forget : callable
         Hears the names of artefacts that nothing refers to any more.
+    announcement : callable
+        The message that is stored together with a batch's end, if anybody asked for one.
     """
 
     def __init__(
@@ -82,10 +85,11 @@ class BatchOptimizationManager:
         payload: Callable[[Job], Mapping[str, Any]],
         *,
         limits: QueueLimits | None = None,
-        may_dispatch: Callable[[], bool] = lambda: True,
+        may_dispatch: Callable[[int], bool] = lambda busy: True,
         forget: Callable[[Sequence[str]], None] = lambda names: None,
         on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
         on_batch_ended: Callable[[str, BatchState], None] = lambda batch_id, state: None,
+        announcement: Callable[[Batch, BatchState], Delivery | None] = lambda batch, state: None,
     ) -> None:
         self.store = store
         self._executor = executor
@@ -95,12 +99,14 @@ class BatchOptimizationManager:
         self._forget = forget
         self._on_ended = on_ended
         self._on_batch_ended = on_batch_ended
+        self._announcement = announcement
         self._running: dict[JobId, Running] = {}
         self._requeue_at: list[tuple[float, Job, str]] = []
         self._held: list[tuple[Job, Ending]] = []
         self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._progress: dict[JobId, int] = {}
+        self._usage: dict[JobId, Mapping[str, float]] = {}
         self._next: dict[str, float] = {"progress": 0.0, "clock": 0.0, "storage": 0.0, "housekeeping": 0.0}
         self._changed = threading.Condition()
         self._revision: Counter[str] = Counter()
@@ -166,6 +172,12 @@ class BatchOptimizationManager:
         """Jobs that a worker has now."""
         return len(self._running)
 
+    def usage(self, batch_id: str | None = None) -> Mapping[JobId, Mapping[str, float]]:
+        """What running jobs, of one batch or all, last said that they cost."""
+        running = {job_id: r.job.batch_id for job_id, r in self._running.copy().items()}
+        known = self._usage.copy()
+        return {j: known[j] for j, of in running.items() if j in known and batch_id in (None, of)}
+
     def _tell(self, action: Callable[[], None]) -> None:
         self._inbox.append(action)
         self._executor.wake()
@@ -225,11 +237,13 @@ class BatchOptimizationManager:
             self._settle(batch.batch_id)
 
     def _dispatch(self) -> None:
-        while self._live and self._executor.free() > 0 and self._may_dispatch():
+        while self._live and self._executor.free() > 0 and self._may_dispatch(len(self._running)):
             busy = Counter(running.job.batch_id for running in self._running.values())
             busy.update(job.batch_id for _, job, _ in self._requeue_at)
             busy.update(job.batch_id for job, _ in self._held)
             full = [batch_id for batch_id, live in self._live.items() if busy[batch_id] >= live.batch.parallel_jobs]
+            if len(full) == len(self._live):
+                return
             job = self.store.claim(full_batches=full, now=time.time())
             if job is None:
                 return
@@ -258,10 +272,12 @@ class BatchOptimizationManager:
             return
         if isinstance(event, Progressed):
             self._progress[event.job_id] = event.evaluations_done
+            self._usage[event.job_id] = event.resources
             self._touch(running.job.batch_id)
             return
         del self._running[event.job_id]
         self._progress.pop(event.job_id, None)
+        used = self._usage.pop(event.job_id, {})
         if isinstance(event, Finished):
             self._finish(running.job, ending_of(event.message))
         elif event.killed_by_deadline:
@@ -270,7 +286,7 @@ class BatchOptimizationManager:
                 if running.deadline_is_batch
                 else job_late(running.job)
             )
-            self._finish(running.job, late)
+            self._finish(running.job, replace(late, resources=used))
         else:
             self._retry_or_give_up(running.job, event)
 
@@ -318,7 +334,7 @@ class BatchOptimizationManager:
             self._executor.kill(job_id)
             del self._running[job_id]
             self._progress.pop(job_id, None)
-            self._held.append((running.job, ending))
+            self._held.append((running.job, replace(ending, resources=self._usage.pop(job_id, {}))))
         waiting = [entry for entry in self._requeue_at if entry[1].batch_id == batch_id]
         for entry in waiting:
             self._requeue_at.remove(entry)
@@ -338,7 +354,8 @@ class BatchOptimizationManager:
             and not batch.counts["running"]
         ):
             outcome = batch_outcome(batch, late=live.deadline <= time.monotonic())
-            self.store.end_batch(batch_id, outcome, time.time())
+            delivery = self._announcement(batch, outcome)
+            self.store.end_batch(batch_id, outcome, time.time(), delivery=delivery)
             del self._live[batch_id]
             log.info("batch_ended", extra={"batch_id": batch_id, "state": outcome.value})
             self._on_batch_ended(batch_id, outcome)

@@ -11,10 +11,11 @@ from stratopt.optimization.jobs import JobId
 
 @dataclass(frozen=True, kw_only=True)
 class Progressed:
-    """A running job reports how many evaluations it has done."""
+    """A running job reports how many evaluations it has done and what they cost (``Meter``)."""
 
     job_id: JobId
     evaluations_done: int
+    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+
+if TYPE_CHECKING:
+    from stratopt.optimization.webhooks.messages import Delivery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,8 @@ class Submitted:
 class JobStore(Protocol):
     """State of all batches.
 
-    Every method is one transaction: it happens wholly and is on disk when the call returns, or it raises and nothing happened.
+    Every method is one transaction: it happens wholly and survives the process when the call returns, or it raises and nothing
+    happened. It survives the machine too, except the last ``claim`` and ``progress``, which the next start would undo or repeat anyway.
     Safe to call from several threads. Only the supervisor calls ``claim``, ``finish``, ``release``, ``progress`` and
     ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows.
     """
@@ -140,9 +144,18 @@ class JobStore(Protocol):
         ...
 
     def end_batch(
-        self, batch_id: str, state: BatchState, now: float, failure: Mapping[str, Any] | None = None
+        self,
+        batch_id: str,
+        state: BatchState,
+        now: float,
+        failure: Mapping[str, Any] | None = None,
+        *,
+        delivery: Delivery | None = None,
     ) -> Event | None:
-        """End a batch whose jobs have all ended. None when it has ended already or a job has not."""
+        """End a batch whose jobs have all ended. None when it has ended already or a job has not.
+
+        ``delivery`` is stored with it, unless its receiver is gone or disabled.
+        """
         ...
 
     def events(self, batch_id: str, *, after_seq: int = 0, limit: int = 1000) -> Sequence[Event]:

@@ -120,7 +120,10 @@ def counts_of_new_batch(total: int) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """A batch as the store knows it. ``counts`` has one entry a job state plus ``total`` and always adds up."""
+    """A batch as the store knows it. ``counts`` has one entry a job state plus ``total`` and always adds up.
+
+    ``worker_seconds``, ``cpu_seconds``, ``evaluations`` are sums and ``peak_memory_bytes`` the largest over the jobs that have ended.
+    """
 
     batch_id: BatchId
     state: BatchState
@@ -141,6 +144,10 @@ class Batch:
     expires_at: float | None = None
     row_version: int = 0
     failure: Mapping[str, Any] | None = None
+    worker_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    evaluations: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

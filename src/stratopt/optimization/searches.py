@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stratopt.evaluation.splits import Fold
 from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.study_checkpoints import SavedSearch, StudyCheckpoints
 from stratopt.search.algorithms import make_sampler
+from stratopt.search.checkpoint import Checkpoint
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Params
 from stratopt.search.study import Limits, Outcome, StudyResult, run_study
@@ -36,12 +38,23 @@ class Search:
 class Searcher:
     """Searches of one job: same engine, budget and limits each time, another objective and seed.
 
-    ``on_progress`` is told the evaluations of all searches so far.
+    ``on_progress`` is told the evaluations of all searches so far. With ``checkpoints`` each search goes on where an interrupted
+    attempt was; searches are told apart by their number, and ``inputs`` are the hashes of what they work on besides the spec.
     """
 
-    def __init__(self, spec: JobSpec, space: ParameterSpace, on_progress: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        spec: JobSpec,
+        space: ParameterSpace,
+        on_progress: Callable[[int], None] | None = None,
+        *,
+        checkpoints: StudyCheckpoints | None = None,
+        inputs: Mapping[str, str] | None = None,
+    ) -> None:
         self._spec, self._space, self._on_progress = spec, space, on_progress
+        self._checkpoints, self._inputs = checkpoints, dict(inputs or {})
         self._done = 0
+        self._searches = 0
 
     def run(self, objective: Callable[[Sequence[Params]], Sequence[Outcome]], seed: int) -> StudyResult:
         """One search."""
@@ -55,7 +68,8 @@ class Searcher:
             budget=search.max_evals,
             objectives=objectives,
         )
-        return run_study(
+        saved = self._saved(seed)
+        study = run_study(
             self._space,
             sampler,
             objective,
@@ -68,8 +82,20 @@ class Searcher:
             batch_size=POINTS_AT_ONCE,
             objectives=objectives,
             first_points=[self._space.validate(params) for params in search.first_points or ()],
+            known=saved.known() if saved else (),
             on_trials=self._count,
+            on_batch=saved.keep if saved else None,
         )
+        if saved:
+            saved.finish(study.trials)
+        return study
+
+    def _saved(self, seed: int) -> SavedSearch | None:
+        number, self._searches = self._searches, self._searches + 1
+        if self._checkpoints is None:
+            return None
+        identity = {"job": self._spec.fingerprint, "search": number, **self._inputs}
+        return self._checkpoints.of(number, Checkpoint(self._space, self._spec.search.algorithm, seed, identity))
 
     def _count(self, evaluations: int) -> None:
         self._done += evaluations

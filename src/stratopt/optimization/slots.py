@@ -130,7 +130,8 @@ class SlotExecutor:
         if slot.job_id is None:
             return []
         if message["type"] == "progress":
-            return [Progressed(job_id=slot.job_id, evaluations_done=message["evaluations_done"])]
+            done, used = message["evaluations_done"], message["resources"]
+            return [Progressed(job_id=slot.job_id, evaluations_done=done, resources=used)]
         if "result_file" in message:
             path = Path(message.pop("result_file"))
             message["result"] = orjson.loads(path.read_bytes())

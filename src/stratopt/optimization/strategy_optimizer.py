@@ -18,9 +18,10 @@ from stratopt.market.stamps import moment_to_ms
 from stratopt.optimization.evidence import gather_evidence
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
-from stratopt.optimization.manifest import manifest
+from stratopt.optimization.manifest import code_hash, manifest
 from stratopt.optimization.robustness import examine
 from stratopt.optimization.searches import FINAL, Search, Searcher
+from stratopt.optimization.study_checkpoints import StudyCheckpoints
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
@@ -48,12 +49,14 @@ def optimize_strategy(
     *,
     other_bars: Sequence[Bars] = (),
     on_progress: Callable[[int], None] | None = None,
+    checkpoints: StudyCheckpoints | None = None,
 ) -> Optimized:
     """Search and test one strategy.
 
     ``bars`` may begin before the spec's start date: earlier bars serve as warm-up. With walk-forward every fold is searched on
     its own window and tested on the block after it; the blocks are stitched into one out-of-sample account. The result depends on
     nothing but the spec, the bars and the strategy's code. ``other_bars`` are the assets that cross-asset validation tries.
+    With ``checkpoints`` searches go on where an interrupted attempt was, with the same result.
 
     Raises
     ------
@@ -87,7 +90,8 @@ def optimize_strategy(
         objectives=spec.search.objectives or (),
         constraints=spec.search.constraints or (),
     )
-    searcher = Searcher(spec, space, on_progress)
+    inputs = {"bars": bars.content_hash, "strategy": strategy.source_hash, "code": code_hash()} if checkpoints else {}
+    searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
     searches = _search_all(spec, evaluator, searcher, folds, first)
     _refuse_without_trades(spec, searches)
     return _tell(spec, space, evaluator, searcher, searches, first, other_bars)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.optimization.artifacts import ArtifactStore, write_bytes
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.jobs import Failure
-from stratopt.optimization.processes import alarm_after, keep_freed_memory, usage
+from stratopt.optimization.processes import Meter, alarm_after, keep_freed_memory
 from stratopt.optimization.strategy_optimizer import optimize_strategy
+from stratopt.optimization.study_checkpoints import StudyCheckpoints
 from stratopt.strategies.catalogue import StrategyCatalogue
 
 INLINE_RESULT_BYTES = 65_536
@@ -65,50 +66,65 @@ def serve(pipe: Connection) -> None:
         except (EOFError, ConnectionResetError):
             return
         alarm_after(request["backstop_seconds"])
-        answer = run(request, Throttle(pipe))
+        checkpoints = StudyCheckpoints(Path(request["checkpoint_folder"]), request["checkpoint_seconds"])
+        answer = run(request, Reporter(pipe, checkpoints))
         alarm_after(0)
         pipe.send_bytes(_encode(answer, Path(request["artifact_folder"])))
 
 
-class Throttle:
-    """Sends progress at most four times a second."""
+class Reporter:
+    """Counts the evaluations of one attempt and what they cost, and tells the supervisor at most four times a second."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, checkpoints: StudyCheckpoints) -> None:
         self._pipe = pipe
-        self._next = 0.0
+        self.checkpoints = checkpoints
+        self._meter = Meter()
+        self._next = time.monotonic() + PROGRESS_SECONDS
+        self._evaluations = 0
 
     def __call__(self, evaluations_done: int) -> None:
-        """Send it, unless another was sent just before."""
+        """Note how many there were so far."""
+        self._evaluations = evaluations_done
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PROGRESS_SECONDS
-            self._pipe.send_bytes(orjson.dumps({"type": "progress", "evaluations_done": evaluations_done}))
+            told = {"type": "progress", "evaluations_done": evaluations_done, "resources": self.resources()}
+            self._pipe.send_bytes(orjson.dumps(told))
+
+    def resources(self) -> dict[str, float]:
+        """What the attempt cost so far."""
+        used = self._meter.read()
+        resumed = min(self.checkpoints.resumed, self._evaluations)
+        rate = (self._evaluations - resumed) / used["wall_seconds"] if used["wall_seconds"] else 0.0
+        counted = {"evaluations": self._evaluations, "evaluations_resumed": resumed}
+        return {**used, **counted, "evaluations_per_second": round(rate, 3)}
 
 
-def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, Any]:
+def run(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     """One attempt: the answer is a result or a failure, with what it cost."""
-    started, (cpu_before, _) = time.monotonic(), usage()
     answer: dict[str, Any]
     try:
-        answer = {"type": "succeeded", "result": _optimize(request, on_progress)}
+        answer = {"type": "succeeded", "result": _optimize(request, reporter)}
     except Exception as error:  # noqa: BLE001 - the process edge: every failure becomes a record with its reason
         answer = {"type": "failed", "failure": failure_of(error).to_dict()}
-    cpu_after, peak = usage()
-    answer["resources"] = {
-        "wall_seconds": round(time.monotonic() - started, 6),
-        "cpu_seconds": round(cpu_after - cpu_before, 6),
-        "peak_memory_bytes": peak,
-    }
+    answer["resources"] = {name: value for name, value in reporter.resources().items() if name != "memory_bytes"}
     return answer
 
 
-def _optimize(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, Any]:
+def _optimize(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     spec = JobSpec.from_dict(request["job"])
     series = request["bars"]
     bars, others = _open(series), [_open(other) for other in request.get("other_bars", ())]
     folder = request.get("strategy_folder")
     strategies = StrategyCatalogue.with_own(Path(folder) if folder else None)
-    optimized = optimize_strategy(spec, bars, strategies.get(spec.strategy), other_bars=others, on_progress=on_progress)
+    optimized = optimize_strategy(
+        spec,
+        bars,
+        strategies.get(spec.strategy),
+        other_bars=others,
+        on_progress=reporter,
+        checkpoints=reporter.checkpoints,
+    )
     artifacts = ArtifactStore(Path(request["artifact_folder"]))
     return {
         **optimized.result,

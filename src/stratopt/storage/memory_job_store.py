@@ -11,6 +11,7 @@ from typing import Any
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
 
 IDEMPOTENCY_SECONDS = 86_400.0
@@ -229,9 +230,15 @@ class MemoryJobStore:
             return self._batches.get(batch_id)
 
     def end_batch(
-        self, batch_id: str, state: BatchState, now: float, failure: Mapping[str, Any] | None = None
+        self,
+        batch_id: str,
+        state: BatchState,
+        now: float,
+        failure: Mapping[str, Any] | None = None,
+        *,
+        delivery: Delivery | None = None,
     ) -> Event | None:
-        """End a batch whose jobs have all ended."""
+        """End a batch whose jobs have all ended. It has no receivers, so that no ``delivery`` is stored."""
         with self._lock:
             batch = self._batches.get(batch_id)
             if batch is None or batch.state.is_terminal or batch.counts["queued"] or batch.counts["running"]:
@@ -283,8 +290,17 @@ class MemoryJobStore:
             result=ending.result,
             failure=None if ending.failure is None else ending.failure.to_dict(),
             resources=ending.resources,
+            evaluations_done=int(ending.resources.get("evaluations", job.evaluations_done)),
         )
-        self._change(job.batch_id, {job.state.value: -1, ending.state.value: 1})
+        batch, used = self._batches[job.batch_id], ending.resources
+        self._change(
+            job.batch_id,
+            {job.state.value: -1, ending.state.value: 1},
+            worker_seconds=batch.worker_seconds + used.get("wall_seconds", 0.0),
+            cpu_seconds=batch.cpu_seconds + used.get("cpu_seconds", 0.0),
+            evaluations=batch.evaluations + int(used.get("evaluations", 0)),
+            peak_memory_bytes=max(batch.peak_memory_bytes, int(used.get("peak_memory_bytes", 0))),
+        )
         return event
 
     def _event(self, batch_id: BatchId, kind: str, data: Mapping[str, Any], now: float) -> Event:

@@ -76,6 +76,7 @@ def read_batch(row: RowMapping | Mapping[str, Any]) -> Batch:
         expires_at=row["expires_at"],
         row_version=row["row_version"],
         failure=load(row["failure"]),
+        **{name: row[name] for name in ("worker_seconds", "cpu_seconds", "peak_memory_bytes", "evaluations")},
     )
 
 
@@ -137,7 +138,9 @@ def event_row(batch_id: str, seq: int, kind: str, data: Mapping[str, Any], now: 
 
 def ending_columns(ending: Ending, now: float) -> dict[str, Any]:
     """Columns of a job that has ended."""
+    counted = {"evaluations_done": ending.resources["evaluations"]} if "evaluations" in ending.resources else {}
     return {
+        **counted,
         "state": ending.state.value,
         "ended_at": now,
         "result": None if ending.result is None else dump(ending.result),

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -32,6 +44,10 @@ batches = Table(
     Column("last_seq", Integer, nullable=False, default=0),
     Column("row_version", Integer, nullable=False, default=0),
     Column("failure", Text),
+    Column("worker_seconds", Float, nullable=False, server_default="0"),
+    Column("cpu_seconds", Float, nullable=False, server_default="0"),
+    Column("peak_memory_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("evaluations", BigInteger, nullable=False, server_default="0"),
     Index("batches_by_age", "owner", "created_at", "batch_id"),
     Index("batches_by_state", "state"),
 )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, case, delete, func, insert, select, update
 
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
+from stratopt.storage.dialects import RELAXED
 from stratopt.storage.failures import translated
-from stratopt.storage.schema import attempts, batches, events, idempotency_keys, jobs
+from stratopt.storage.schema import attempts, batches, deliveries, events, idempotency_keys, jobs, webhooks
 from stratopt.storage.sql_job_reader import LIVE_BATCHES, SqlJobReader
 
 IDEMPOTENCY_SECONDS = 86_400.0
@@ -30,6 +33,7 @@ class SqlJobStore(SqlJobReader):
     def __init__(self, writer: Engine, reader: Engine, *, reach: Callable[[str], None] = lambda point: None) -> None:
         super().__init__(reader)
         self._writer = writer
+        self._relaxed = writer.execution_options(**{RELAXED: True})
         self._reach = reach
 
     def close(self) -> None:
@@ -61,8 +65,8 @@ class SqlJobStore(SqlJobReader):
 
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
         """Move one queued job to running, raise its fence and count an attempt."""
-        with self._write("claim") as connection:
-            batch_id = connection.execute(_fairest(full_batches)).scalar()
+        with self._write("claim", relaxed=True) as connection:
+            batch_id = connection.execute(FAIREST, {"full": list(full_batches)}).scalar()
             if batch_id is None:
                 return None
             waiting = select(jobs).where(jobs.c.batch_id == batch_id, jobs.c.state == QUEUED)
@@ -89,7 +93,7 @@ class SqlJobStore(SqlJobReader):
 
     def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
         """Remember how far running jobs are and how much of its limit each live batch has used."""
-        with self._write("progress") as connection:
+        with self._write("progress", relaxed=True) as connection:
             if evaluations_done:
                 connection.execute(
                     update(jobs)
@@ -140,7 +144,13 @@ class SqlJobStore(SqlJobReader):
         return None if row is None else rows.read_batch(row)
 
     def end_batch(
-        self, batch_id: str, state: BatchState, now: float, failure: Mapping[str, Any] | None = None
+        self,
+        batch_id: str,
+        state: BatchState,
+        now: float,
+        failure: Mapping[str, Any] | None = None,
+        *,
+        delivery: Delivery | None = None,
     ) -> Event | None:
         """End a batch whose jobs have all ended."""
         with self._write("end_batch") as connection:
@@ -154,6 +164,8 @@ class SqlJobStore(SqlJobReader):
             connection.execute(insert(events).values(event))
             written = None if failure is None else rows.dump(failure)
             _touch(connection, batch_id, state=state.value, ended_at=now, failure=written, last_seq=event["seq"])
+            if delivery is not None:
+                _promise(connection, delivery)
             return rows.read_event(event)
 
     def recover(self, now: float) -> int:
@@ -177,15 +189,16 @@ class SqlJobStore(SqlJobReader):
             return sorted(mine - _artifacts(connection, jobs.c.result.is_not(None))) if mine else []
 
     @contextmanager
-    def _write(self, move: str) -> Iterator[Connection]:
+    def _write(self, move: str, *, relaxed: bool = False) -> Iterator[Connection]:
+        """A transaction. A ``relaxed`` one is only what the next start would do again: a claim, a progress."""
         with translated():
-            with self._writer.begin() as connection:
+            with (self._relaxed if relaxed else self._writer).begin() as connection:
                 yield connection
                 self._reach(f"{move}.before_commit")
             self._reach(f"{move}.after_commit")
 
 
-def _fairest(full_batches: Sequence[str]) -> Any:
+def _fairest() -> Any:
     """The batch that the next job is taken from: priority, then the owner and the batch with the fewest running jobs, then age."""
     live = (BatchState.QUEUED.value, BatchState.RUNNING.value)
     busy = (
@@ -197,12 +210,19 @@ def _fairest(full_batches: Sequence[str]) -> Any:
     return (
         select(batches.c.batch_id)
         .join(busy, busy.c.owner == batches.c.owner)
-        .where(batches.c.state.in_(live), batches.c.queued > 0, batches.c.batch_id.not_in(full_batches))
+        .where(
+            batches.c.state.in_(live),
+            batches.c.queued > 0,
+            batches.c.batch_id.not_in(bindparam("full", expanding=True)),
+        )
         .order_by(
             batches.c.priority.desc(), busy.c.running, batches.c.running, batches.c.created_at, batches.c.batch_id
         )
         .limit(1)
     )
+
+
+FAIREST = _fairest()
 
 
 def _check_room(connection: Connection, batch: Batch, limits: QueueLimits) -> None:
@@ -256,8 +276,22 @@ def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: En
         batch_id,
         last_seq=last + count,
         **{was: batches.c[was] - count, name: batches.c[name] + count},
+        **_costs(ending),
     )
     return [rows.read_event(event) for event in made]
+
+
+def _costs(ending: Ending) -> dict[str, Any]:
+    """What the resources of one ended job change in the sums of its batch."""
+    if not ending.resources:
+        return {}
+    used, peak = ending.resources, int(ending.resources.get("peak_memory_bytes", 0))
+    return {
+        "worker_seconds": batches.c.worker_seconds + float(used.get("wall_seconds", 0.0)),
+        "cpu_seconds": batches.c.cpu_seconds + float(used.get("cpu_seconds", 0.0)),
+        "evaluations": batches.c.evaluations + int(used.get("evaluations", 0)),
+        "peak_memory_bytes": case((batches.c.peak_memory_bytes < peak, peak), else_=batches.c.peak_memory_bytes),
+    }
 
 
 def _requeue(connection: Connection, job_id: str, fence: int, reason: str, now: float, *, counts: bool = True) -> bool:
@@ -282,6 +316,13 @@ def _touch(connection: Connection, batch_id: str, **values: Any) -> None:
     connection.execute(
         update(batches).where(batches.c.batch_id == batch_id).values(row_version=batches.c.row_version + 1, **values)
     )
+
+
+def _promise(connection: Connection, delivery: Delivery) -> None:
+    """Store a delivery, if there is still somebody to receive it."""
+    receiver = (webhooks.c.webhook_id == delivery.webhook_id) & webhooks.c.disabled_at.is_(None)
+    if connection.execute(select(webhooks.c.webhook_id).where(receiver)).scalar() is not None:
+        connection.execute(insert(deliveries).values(asdict(delivery)))
 
 
 def _artifacts(connection: Connection, condition: Any) -> set[str]:

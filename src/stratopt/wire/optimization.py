@@ -193,6 +193,10 @@ def _entry(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _or_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
 class BatchRequest(Request):
     """Many strategies in one request: the batch is the product strategies x symbols x timeframes."""
 
@@ -203,7 +207,12 @@ class BatchRequest(Request):
             description="Names, or objects with `name` and optional `strategy_id` and `parameter_space`.",
         )
     )
-    common_config: StrategyConfig = Field(default_factory=lambda: StrategyConfig.model_validate({}))
+    common_config: Annotated[
+        StrategyConfig, BeforeValidator(_or_empty, json_schema_input_type=StrategyConfig | None)
+    ] = Field(
+        default_factory=lambda: StrategyConfig.model_validate({}),
+        description="For every strategy. null, missing and {} mean the same: the defaults.",
+    )
     strategy_specific_configs: dict[str, StrategyConfig | None] | None = Field(
         None, description="By strategy_id or name. null, missing and {} mean the same; a null inside never overrides."
     )
@@ -217,8 +226,16 @@ class BatchRequest(Request):
     priority: int | None = Field(None, ge=-10, le=10)
     label: Annotated[str, StringConstraints(max_length=200)] | None = None
     metadata: Document | None = Field(None, max_length=50)
-    webhook: str | None = Field(None, max_length=2000)
+    webhook: str | None = Field(
+        None, max_length=2000, description="Id or URL of a registered receiver that is told when the batch has ended."
+    )
     seed: int | None = Field(None, ge=0, le=2**53 - 1, description="The same seed gives the same results. Default 0.")
+
+
+class WebhookRequest(Request):
+    """A new receiver of messages."""
+
+    url: str = Field(min_length=1, max_length=2000, description="https address; must be public, and answer with 2xx.")
 
 
 class SingleRequest(StrategyConfig):

@@ -28,6 +28,15 @@ def Slow(bars, params):
     return Quick.signal(bars, params)
 
 
+@stratopt.strategy(space={"period": stratopt.IntRange(2, 500, default=10)}, warmup=lambda p: p["period"])
+def Counted(bars, params):
+    """As Quick, but slow, and every evaluation leaves a mark."""
+    time.sleep(0.01)
+    with (Path(os.environ["STRATOPT_DATA_DIR"]) / "evaluations").open("ab") as marks:
+        marks.write(b"x")
+    return Quick.signal(bars, params)
+
+
 @stratopt.strategy()
 def Segfaults(bars, params):
     """Reads address 0."""

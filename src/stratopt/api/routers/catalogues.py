@@ -11,11 +11,12 @@ from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.objectives import OBJECTIVES
 from stratopt.search.algorithms import ALGORITHMS
 from stratopt.strategies.description import describe
+from stratopt.wire.answers import ObjectiveList, SeriesList, StrategyDescription, StrategyList
 
 router = APIRouter(prefix="/api/v1", tags=["catalogues"])
 
 
-@router.get("/strategies", summary="Strategies")
+@router.get("/strategies", summary="Strategies", response_model=StrategyList)
 def list_strategies(request: Request, caller: Reader) -> Response:
     """All strategies of the catalogue and of the operator; `problems` lists own strategies that could not be loaded."""
     strategies = request.app.state.strategies
@@ -23,7 +24,7 @@ def list_strategies(request: Request, caller: Reader) -> Response:
     return JsonResponse({"data": [describe(s) for s in strategies], "problems": problems})
 
 
-@router.get("/strategies/{name}", summary="One strategy")
+@router.get("/strategies/{name}", summary="One strategy", response_model=StrategyDescription)
 def get_strategy(name: str, request: Request, caller: Reader) -> Response:
     """Documentation, defaults and search space."""
     strategies = request.app.state.strategies
@@ -34,13 +35,13 @@ def get_strategy(name: str, request: Request, caller: Reader) -> Response:
     return JsonResponse(describe(strategies.get(name)))
 
 
-@router.get("/symbols", summary="Market data")
+@router.get("/symbols", summary="Market data", response_model=SeriesList)
 def list_symbols(service: Service, caller: Reader) -> Response:
     """Every stored series; longer timeframes that are multiples are made on demand."""
     return JsonResponse({"data": service.planner.market.listing()})
 
 
-@router.get("/objectives", summary="Objectives and algorithms")
+@router.get("/objectives", summary="Objectives and algorithms", response_model=ObjectiveList)
 def list_objectives(caller: Reader) -> Response:
     """What a search may maximise, and the engines."""
     return JsonResponse({"objectives": list(OBJECTIVES), "algorithms": list(ALGORITHMS)})

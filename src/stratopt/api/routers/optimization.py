@@ -28,6 +28,7 @@ from stratopt.api.services.views import result_view
 from stratopt.api.streaming import ended
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import Batch, BatchState
+from stratopt.wire.answers import BatchPage, BatchPlan, BatchStatus, JobResult, JobStatus, SingleResult
 from stratopt.wire.base import UtcDatetime
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
@@ -46,7 +47,13 @@ def _accepted(service: OptimizationService, batch: Batch, *, headers: dict[str, 
     return JsonResponse(view, status_code=200 if waited_for else 202, headers=merged)
 
 
-@router.post("/batch", status_code=202, summary="Optimise many strategies")
+@router.post(
+    "/batch",
+    status_code=202,
+    summary="Optimise many strategies",
+    response_model=BatchStatus,
+    responses={200: {"model": BatchStatus | BatchPlan}},
+)
 async def submit_batch(
     body: BatchRequest,
     request: Request,
@@ -71,7 +78,7 @@ async def submit_batch(
     return await run_in_threadpool(lambda: _accepted(service, batch, headers=headers))
 
 
-@router.get("/batch", summary="List batches")
+@router.get("/batch", summary="List batches", response_model=BatchPage)
 def list_batches(
     service: Service,
     caller: Reader,
@@ -96,7 +103,7 @@ def list_batches(
     return JsonResponse({"data": [service.view(b) for b in page], "has_more": more, "next_cursor": following})
 
 
-@router.get("/batch/{batch_id}", summary="Status of a batch")
+@router.get("/batch/{batch_id}", summary="Status of a batch", response_model=BatchStatus)
 def get_batch(
     batch: ReadableBatch, service: Service, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
@@ -108,14 +115,20 @@ def get_batch(
     return JsonResponse(service.view(batch), headers=headers)
 
 
-@router.post("/batch/{batch_id}/cancel", status_code=202, summary="Cancel a batch")
+@router.post(
+    "/batch/{batch_id}/cancel",
+    status_code=202,
+    summary="Cancel a batch",
+    response_model=BatchStatus,
+    responses={200: {"model": BatchStatus}},
+)
 def cancel_batch(batch: WritableBatch, service: Service) -> Response:
     """Queued jobs end, running ones are killed, finished results stay. 200 if the batch had ended already."""
     batch = service.manager.cancel(batch.batch_id)
     return JsonResponse(service.view(batch), status_code=200 if batch.state.is_terminal else 202)
 
 
-@router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed")
+@router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed", response_model=BatchStatus)
 def retry_batch(batch: WritableBatch, service: Service, caller: Writer) -> Response:
     """A new batch of the jobs that did not succeed."""
     return _accepted(service, service.retry(batch, owner=caller.owner))
@@ -128,11 +141,27 @@ def delete_batch(batch: WritableBatch, service: Service) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/single", summary="Optimise one strategy")
+@router.post(
+    "/single",
+    summary="Optimise one strategy",
+    response_model=SingleResult,
+    responses={200: {"model": SingleResult | BatchPlan}, 202: {"model": SingleResult}},
+)
 async def submit_single(
-    body: SingleRequest, request: Request, service: Service, caller: Writer, key: Idempotency, prefer: Prefer = None
+    body: SingleRequest,
+    request: Request,
+    service: Service,
+    caller: Writer,
+    key: Idempotency,
+    validate_only: bool = False,
+    prefer: Prefer = None,
 ) -> Response:
-    """200 with the result when it is ready within 60 seconds (or `Prefer: wait=N`), else 202 with the job to follow."""
+    """200 with the result when it is ready within 60 seconds (or `Prefer: wait=N`), else 202 with the job to follow.
+
+    `validate_only=true` answers 200 with what it would do and stores nothing.
+    """
+    if validate_only:
+        return JsonResponse(await run_in_threadpool(service.plan, body))
     batch, replayed = await run_in_threadpool(service.submit_single, body, owner=caller.owner, idempotency_key=key)
     seconds = wait_seconds(prefer) or SINGLE_WAIT_SECONDS
     batch = await ended(service, batch, seconds, is_draining=lambda: request.app.state.draining)
@@ -145,15 +174,15 @@ async def submit_single(
     return JsonResponse(view, status_code=200 if job.state.is_terminal else 202, headers=headers)
 
 
-@router.get("/jobs/{job_id}", summary="Status of one job")
-def get_job(job: ReadableJob) -> Response:
-    """Without its result."""
-    view = result_view(job)
+@router.get("/jobs/{job_id}", summary="Status of one job", response_model=JobStatus)
+def get_job(job: ReadableJob, service: Service) -> Response:
+    """Without its result; `resources` of a running job are those that its worker told last."""
+    view = result_view(job, usage=service.manager.usage(job.batch_id).get(job.job_id))
     view.pop("result")
     return JsonResponse(view)
 
 
-@router.get("/jobs/{job_id}/result", summary="Result of one job")
+@router.get("/jobs/{job_id}/result", summary="Result of one job", response_model=JobResult)
 def get_job_result(job: ReadableJob) -> Response:
     """409 while it is open; a failed job answers 200 with its problem in `error`."""
     if not job.state.is_terminal:
@@ -169,7 +198,13 @@ def get_job_export(job: ReadableJob, service: Service, format: Literal["pine"] =
     return script_answer(service, service.batch(job.batch_id), job)
 
 
-@router.post("/jobs/{job_id}/cancel", status_code=202, summary="Cancel a single optimisation")
+@router.post(
+    "/jobs/{job_id}/cancel",
+    status_code=202,
+    summary="Cancel a single optimisation",
+    response_model=BatchStatus,
+    responses={200: {"model": BatchStatus}},
+)
 def cancel_job(job: WritableJob, service: Service) -> Response:
     """Only for jobs of `POST /optimize/single`; a job of a larger batch is cancelled with its batch."""
     batch = service.batch(job.batch_id)

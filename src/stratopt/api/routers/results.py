@@ -12,18 +12,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service, is_known_version, preferred
+from stratopt.api.middleware import HEAD_ONLY
 from stratopt.api.security import Reader
 from stratopt.api.services.error_report import error_report
 from stratopt.api.services.optimization_service import OptimizationService, require_result
+from stratopt.api.services.result_order import SORT_TEXT, SortKey
 from stratopt.api.services.views import result_view
 from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
 from stratopt.errors import StratoptError
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
+from stratopt.wire.answers import ErrorReport, EventPage, ItemPage, JobResult
 
 router = APIRouter(prefix="/api/v1/optimize/batch/{batch_id}", tags=["results"])
 LARGEST_PAGE = 1000
+Cursor = Annotated[int, Query(ge=-1, le=2**31 - 1)]
 EVENT_ID = re.compile(r"[0-9]{1,18}")
 REPORT_TYPES = {
     "json": "application/json",
@@ -36,22 +40,23 @@ REPORT_TYPES = {
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-@router.get("/results", summary="Results so far")
+@router.get("/results", summary="Results so far", response_model=ItemPage)
 def get_results(
     batch: ReadableBatch,
     service: Service,
     status: JobState | None = None,
+    sort: Annotated[SortKey, Query(description=SORT_TEXT)] = "index",
     limit: Annotated[int, Query(ge=1)] = 200,
-    cursor: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
+    cursor: Cursor = -1,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """Items in the order of submission, finished or not; `complete` says whether all have ended. NDJSON or CSV by `Accept`."""
+    """Items, finished or not; `complete` says whether all have ended. NDJSON or CSV (the ranking) by `Accept`."""
     states = [status] if status else []
     ended = batch.state.is_terminal
     kind = preferred(accept, ("application/json", NDJSON, "text/csv"))
     if kind == NDJSON:
         meta = {"batch_id": batch.batch_id, "status": batch.state.value}
-        lines = ndjson(meta, service.results(batch, states=states), kind="result", complete=ended)
+        lines = ndjson(meta, service.results(batch, states=states, sort=sort), kind="result", complete=ended)
         return StreamingResponse(lines, media_type=NDJSON)
     if kind == "text/csv":
         return Response(ResultVisualizer().csv(service.report(batch)), media_type=REPORT_TYPES["csv"])
@@ -59,16 +64,13 @@ def get_results(
         raise StratoptError(
             f"results are offered as application/json, {NDJSON} and text/csv, not {accept}", code="not_acceptable"
         )
-    limit = min(limit, LARGEST_PAGE)
-    jobs = service.manager.store.jobs(batch.batch_id, states=states, after_index=cursor, limit=limit + 1)
-    page, more = jobs[:limit], len(jobs) > limit
-    data = [result_view(job, full=False) for job in page]
-    return JsonResponse(
-        {"data": data, "complete": ended, "has_more": more, "next_cursor": page[-1].index if more else None}
+    data, following = service.results_page(
+        batch, states=states, sort=sort, cursor=cursor, limit=min(limit, LARGEST_PAGE)
     )
+    return JsonResponse({"data": data, "complete": ended, "has_more": following is not None, "next_cursor": following})
 
 
-@router.get("/results/{strategy_id}", summary="One result in full")
+@router.get("/results/{strategy_id}", summary="One result in full", response_model=JobResult)
 def get_result(batch: ReadableBatch, strategy_id: str, service: Service) -> Response:
     """By `strategy_id`, or by `job_id` where several series share it."""
     return JsonResponse(result_view(service.job_of(batch, strategy_id)))
@@ -117,23 +119,37 @@ def _rows(service: OptimizationService, name: str, max_points: int | None) -> It
     yield from table.take(keep).to_pylist()
 
 
-@router.get("/events", summary="Follow a batch")
+@router.get("/events", summary="Follow a batch", response_model=EventPage)
 async def get_events(
     batch: ReadableBatch,
     service: Service,
     request: Request,
     caller: Reader,
     last_event_id: Annotated[str | None, Header()] = None,
+    limit: Annotated[int, Query(ge=1, description="Events of a JSON page.")] = 200,
+    cursor: Annotated[Cursor, Query(description="A JSON page begins after this `seq`.")] = -1,
+    accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
     """Server-sent events: `snapshot`, `progress`, `strategy.completed`, `strategy.failed`, `batch.ended`, `shutdown`.
 
-    `Last-Event-ID` resumes; 204 says that nothing is left.
+    `Last-Event-ID` resumes; 204 says that nothing is left. `Accept: application/json` gives a page of what ended so far.
     """
+    kind = preferred(accept, (EVENT_STREAM, "application/json"))
+    if kind is None:
+        raise StratoptError(
+            f"events are offered as {EVENT_STREAM} and application/json, not {accept}", code="not_acceptable"
+        )
+    if kind != EVENT_STREAM:
+        return JsonResponse(
+            await run_in_threadpool(service.events_page, batch, max(0, cursor), min(limit, LARGEST_PAGE))
+        )
     after = int(last_event_id or 0) if EVENT_ID.fullmatch(last_event_id or "") else 0
     store = service.manager.store
     if after and batch.state.is_terminal and not await run_in_threadpool(store.events, batch.batch_id, after_seq=after):
         return Response(status_code=204)
     state = request.app.state
+    if request.scope.get(HEAD_ONLY):
+        return Response(media_type=EVENT_STREAM)
     stream = batch_events(service, batch, after, is_draining=lambda: state.draining)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(state.streams.count(caller.bucket, stream), media_type=EVENT_STREAM, headers=headers)
@@ -175,7 +191,7 @@ def get_report(
     return Response(content, media_type=REPORT_TYPES[format], headers=headers)
 
 
-@router.get("/errors", summary="Error report")
+@router.get("/errors", summary="Error report", response_model=ErrorReport)
 def get_errors(batch: ReadableBatch, service: Service) -> Response:
     """What went wrong so far: by code, by strategy, rate, trend over time, and what to do about it."""
     return JsonResponse(error_report(batch, service.manager.store.jobs(batch.batch_id, with_results=False)))

@@ -16,6 +16,7 @@ from stratopt.api.security import LOOPBACK_ADDRESSES, Reader, Requires
 from stratopt.errors import StratoptError
 from stratopt.monitoring.resources import snapshot
 from stratopt.optimization.api_keys import Scope
+from stratopt.wire.answers import Health, SystemLoad, Version
 
 router = APIRouter(tags=["system"])
 SWAGGER_ASSETS = {
@@ -28,13 +29,13 @@ DOCS_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title
 <body><div id="swagger-ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
 
 
-@router.get("/healthz", summary="Alive?")
+@router.get("/healthz", summary="Alive?", response_model=Health)
 def healthz() -> Response:
     """200 while the process answers."""
     return JsonResponse({"status": "ok"})
 
 
-@router.get("/readyz", summary="Ready for work?")
+@router.get("/readyz", summary="Ready for work?", response_model=Health)
 def readyz(request: Request, service: Service) -> Response:
     """503 while shutting down, when the supervisor does not run or the database does not answer."""
     if request.app.state.draining:
@@ -46,16 +47,17 @@ def readyz(request: Request, service: Service) -> Response:
     return JsonResponse({"status": "ready"})
 
 
-@router.get("/api/v1/version", summary="Version")
+@router.get("/api/v1/version", summary="Version", response_model=Version)
 def version() -> Response:
     """The running release."""
     return JsonResponse({"name": "stratopt", "version": __version__, "api": "v1"})
 
 
-@router.get("/api/v1/system", summary="Load")
+@router.get("/api/v1/system", summary="Load", response_model=SystemLoad)
 def system(request: Request, service: Service, caller: Reader) -> Response:
     """Queue, workers, limits, resources and uptime."""
     state, limits = request.app.state, service.planner.limits
+    shortage = state.metrics.shortage()
     return JsonResponse(
         {
             "queue_depth": service.manager.store.queue_length(),
@@ -67,6 +69,7 @@ def system(request: Request, service: Service, caller: Reader) -> Response:
                 "max_body_bytes": state.max_body_bytes,
             },
             "resources": snapshot(),
+            "admission": {"open": shortage is None, "reason": shortage},
             "uptime_seconds": round(time.monotonic() - state.started_at, 3),
         }
     )

@@ -13,7 +13,9 @@ import orjson
 
 from stratopt.api.services.planning import Plan, Planner, evaluations_of
 from stratopt.api.services.report_cache import ReportCache
+from stratopt.api.services.result_order import SortKey, ordered_ids
 from stratopt.api.services.views import batch_view, result_view
+from stratopt.api.services.webhook_service import WebhookService
 from stratopt.export.pine import export_pine
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
@@ -23,6 +25,7 @@ from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import IdempotencyKey
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState, counts_of_new_batch
 from stratopt.optimization.result_aggregator import ResultAggregator
+from stratopt.wire.base import rfc3339
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
 DEFAULT_DEADLINE_MINUTES = 240.0
@@ -35,14 +38,15 @@ class OptimizationService:
     manager: BatchOptimizationManager
     planner: Planner
     artifacts: ArtifactStore
+    webhooks: WebhookService
     retention_seconds: float = 30 * 86_400.0
     reports: ReportCache = field(default_factory=ReportCache)
 
     # ---- submission
 
-    def plan(self, request: BatchRequest) -> dict[str, Any]:
-        """What a batch would do: the resolved configuration of every job, evaluations, warnings. Nothing is stored."""
-        plan = self.planner.batch(request)
+    def plan(self, request: BatchRequest | SingleRequest) -> dict[str, Any]:
+        """What a request would do: the resolved configuration of every job, evaluations, warnings. Nothing is stored."""
+        plan = self.planner.batch(request) if isinstance(request, BatchRequest) else self.planner.single(request)
         return {
             "valid": True,
             "jobs": [
@@ -60,6 +64,8 @@ class OptimizationService:
         """Store and start a batch; the second value says whether an earlier one with the same key is returned."""
         plan = self.planner.batch(request)
         document = request.model_dump(mode="json", exclude_none=True)
+        if plan.webhook_id:
+            document["webhook"] = plan.webhook_id
         batch = self._batch(plan, document, owner=owner, request=request)
         return self._submit(batch, plan, "/optimize/batch", idempotency_key)
 
@@ -134,6 +140,7 @@ class OptimizationService:
             batch,
             evaluations=store.evaluations(batch.batch_id),
             queue_position=store.position(batch.batch_id) if waiting else None,
+            usage=list(self.manager.usage(batch.batch_id).values()),
             now=time.time(),
         )
 
@@ -161,12 +168,47 @@ class OptimizationService:
             )
         return self.job(found[0].job_id)
 
-    def results(self, batch: Batch, *, states: Sequence[JobState] = (), page: int = 200) -> Iterator[dict[str, Any]]:
-        """Items of a batch in the order of submission, read page by page."""
+    def results(
+        self, batch: Batch, *, states: Sequence[JobState] = (), sort: SortKey = "index", page: int = 200
+    ) -> Iterator[dict[str, Any]]:
+        """Items of a batch in the order of ``sort``, read page by page."""
+        if sort != "index":
+            yield from (result_view(self.job(job_id), full=False) for job_id in self._ordered(batch, states, sort))
+            return
         after = -1
         while jobs := self.manager.store.jobs(batch.batch_id, states=states, after_index=after, limit=page):
             yield from (result_view(job, full=False) for job in jobs)
             after = jobs[-1].index
+
+    def results_page(
+        self, batch: Batch, *, states: Sequence[JobState], sort: SortKey, cursor: int, limit: int
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """At most ``limit`` items after ``cursor`` (-1 begins), and the cursor of what follows, None at the end."""
+        if sort == "index":
+            jobs = self.manager.store.jobs(batch.batch_id, states=states, after_index=cursor, limit=limit + 1)
+            page, last = jobs[:limit], jobs[:limit][-1].index if jobs else cursor
+            more = len(jobs) > limit
+        else:
+            ids = self._ordered(batch, states, sort)[cursor + 1 :]
+            page, last = [self.job(job_id) for job_id in ids[:limit]], cursor + limit
+            more = len(ids) > limit
+        return [result_view(job, full=False) for job in page], last if more else None
+
+    def _ordered(self, batch: Batch, states: Sequence[JobState], sort: SortKey) -> list[str]:
+        def ranks() -> dict[str, int]:
+            return {item.job_id: item.rank for item in self.report(batch).ranking}
+
+        return ordered_ids(self.manager.store, batch, sort, states=states, ranks=ranks)
+
+    def events_page(self, batch: Batch, after_seq: int, limit: int) -> dict[str, Any]:
+        """At most ``limit`` events after ``after_seq``; ``complete`` says that the batch has ended and nothing follows."""
+        found = self.manager.store.events(batch.batch_id, after_seq=after_seq, limit=limit + 1)
+        page, more = found[:limit], len(found) > limit
+        data = [
+            {"seq": e.seq, "event": e.kind, "created_at": rfc3339(e.created_at), "data": dict(e.data)} for e in page
+        ]
+        last = page[-1].seq if page else after_seq
+        return {"data": data, "complete": batch.state.is_terminal and not more, "has_more": more, "next_cursor": last}
 
     def prepare_report(self, batch_id: str) -> None:
         """Begin to make the report of a batch that has ended, so that its first reader does not wait."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -61,6 +61,7 @@ class Plan:
     requested_parallel_jobs: int | None
     seed: int
     warnings: Sequence[str] = ()
+    webhook_id: str | None = None
 
     @property
     def evaluations_total(self) -> int:
@@ -103,6 +104,10 @@ class Problems:
         raise ParameterValidationError(f"{first}{more}", code=code, errors=self.errors)
 
 
+def _no_receiver(name: str) -> str:
+    raise ParameterValidationError(f"nobody is registered as {name[:100]!r}", code="webhook_url_forbidden")
+
+
 @dataclass(frozen=True)
 class Planner:
     """Turns requests into plans."""
@@ -110,6 +115,7 @@ class Planner:
     strategies: StrategyLookup
     market: MarketLookup
     limits: Limits
+    webhook_named: Callable[[str], str] = _no_receiver
 
     def batch(self, request: BatchRequest) -> Plan:
         """The plan of a batch, or ParameterValidationError with every problem."""
@@ -117,9 +123,7 @@ class Planner:
         entries = _identified(request.strategies, problems)
         specific = dict(request.strategy_specific_configs or {})
         _check_keys(specific, entries, problems)
-        if request.webhook:
-            detail = "this server sends no webhooks; leave the field out and follow links.events or ask for the status"
-            problems.add("/webhook", detail, "webhook_url_forbidden")
+        webhook_id = self._webhook(request.webhook, problems)
         seed = request.seed if request.seed is not None else request.common_config.seed or 0
         specs: list[JobSpec] = []
         for index, (strategy_id, entry) in enumerate(entries):
@@ -134,7 +138,7 @@ class Planner:
             )
         self._check_size(specs, problems)
         problems.raise_if_any()
-        return self._plan(specs, request.parallel_jobs, seed)
+        return replace(self._plan(specs, request.parallel_jobs, seed), webhook_id=webhook_id)
 
     def single(self, request: SingleRequest) -> Plan:
         """The plan of one strategy on one series."""
@@ -154,6 +158,13 @@ class Planner:
         self._check_size(specs, problems)
         problems.raise_if_any()
         return self._plan(specs, None, request.seed or 0)
+
+    def _webhook(self, name: str | None, problems: Problems) -> str | None:
+        try:
+            return self.webhook_named(name) if name else None
+        except StratoptError as error:
+            problems.add("/webhook", error.message, error.code)
+            return None
 
     def _plan(self, specs: Sequence[JobSpec], requested: int | None, seed: int) -> Plan:
         most = self.limits.max_parallel_jobs

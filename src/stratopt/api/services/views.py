@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stratopt.optimization.jobs import Batch, Job
 from stratopt.wire.base import rfc3339
 
 
-def batch_view(batch: Batch, *, evaluations: tuple[int, int], queue_position: int | None, now: float) -> dict[str, Any]:
-    """A batch as a status document."""
+def batch_view(
+    batch: Batch,
+    *,
+    evaluations: tuple[int, int],
+    queue_position: int | None,
+    usage: Sequence[Mapping[str, float]],
+    now: float,
+) -> dict[str, Any]:
+    """A batch as a status document; ``usage`` is what its running jobs cost so far."""
     done, total = evaluations
     base = f"/api/v1/optimize/batch/{batch.batch_id}"
     return {
@@ -29,6 +36,7 @@ def batch_view(batch: Batch, *, evaluations: tuple[int, int], queue_position: in
         "started_at": rfc3339(batch.started_at),
         "ended_at": rfc3339(batch.ended_at),
         "expires_at": rfc3339(batch.expires_at),
+        "resources": batch_resources(batch, usage, now),
         "parallel_jobs": {"requested": batch.request.get("parallel_jobs"), "effective": batch.parallel_jobs},
         "deadline_seconds": batch.deadline_seconds,
         "seed": batch.seed,
@@ -37,6 +45,28 @@ def batch_view(batch: Batch, *, evaluations: tuple[int, int], queue_position: in
         "warnings": list(batch.warnings),
         "error": None if batch.failure is None else dict(batch.failure),
         "links": {"self": base, **{name: f"{base}/{name}" for name in ("results", "events", "report", "cancel")}},
+    }
+
+
+def batch_resources(batch: Batch, usage: Sequence[Mapping[str, float]], now: float) -> dict[str, Any]:
+    """What a batch costs: seconds of the clock, of workers and of CPU, memory, speed, how busy its workers were."""
+
+    def running(name: str) -> float:
+        return sum(used.get(name, 0.0) for used in usage)
+
+    wall = 0.0 if batch.started_at is None else max(0.0, (batch.ended_at or now) - batch.started_at)
+    worker_seconds = batch.worker_seconds + running("wall_seconds")
+    evaluations = batch.evaluations + int(running("evaluations"))
+    peaks = [batch.peak_memory_bytes, *(int(used.get("peak_memory_bytes", 0)) for used in usage)]
+    return {
+        "wall_seconds": round(wall, 3),
+        "worker_seconds": round(worker_seconds, 3),
+        "cpu_seconds": round(batch.cpu_seconds + running("cpu_seconds"), 3),
+        "memory_bytes": int(running("memory_bytes")),
+        "peak_memory_bytes": max(peaks) or None,
+        "evaluations": evaluations,
+        "evaluations_per_second": round(evaluations / wall, 3) if wall else None,
+        "worker_utilisation": round(min(1.0, worker_seconds / (wall * batch.parallel_jobs)), 4) if wall else None,
     }
 
 
@@ -69,8 +99,8 @@ def identity(job: Job) -> dict[str, Any]:
     }
 
 
-def result_view(job: Job, *, full: bool = True) -> dict[str, Any]:
-    """One item of a batch: its result, or the problem that took its place."""
+def result_view(job: Job, *, full: bool = True, usage: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """One item of a batch: its result, or the problem that took its place; ``usage`` is what it costs while it runs."""
     view = {
         **identity(job),
         "status": job.state.value,
@@ -81,7 +111,7 @@ def result_view(job: Job, *, full: bool = True) -> dict[str, Any]:
         "ended_at": rfc3339(job.ended_at),
         "result": dict(job.result) if job.result is not None else None,
         "error": error_view(job),
-        "resources": dict(job.resources),
+        "resources": dict(job.resources or usage or {}),
     }
     if full:
         view["config"] = job.spec.to_dict()

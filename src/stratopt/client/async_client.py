@@ -1,0 +1,262 @@
+"""AsyncClient: ``Client`` for programs that run on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx2
+
+from stratopt.client.errors import ConnectionFailedError, StratoptClientError
+from stratopt.client.protocol import (
+    BATCHES,
+    MOST_BREAKS,
+    PAGE,
+    RETRIED_STATUSES,
+    SINGLE,
+    EventReader,
+    document_of,
+    event_headers,
+    failure_of,
+    given,
+    has_events,
+    pause_seconds,
+    unreachable,
+)
+
+
+class AsyncClient:
+    """A connection to a stratopt server; retries and idempotency are those of ``Client``.
+
+    >>> async with AsyncClient("http://127.0.0.1:8000") as client:          # doctest: +SKIP
+    ...     batch = await client.optimize_batch({"strategies": ["RSI"], "common_config": {"asset": "BTC"}})
+    ...     async for event in batch.stream():
+    ...         print(event["event"])
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout_seconds: float = 75.0,
+        retries: int = 4,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx2.AsyncClient(base_url=base_url, headers=headers, timeout=timeout_seconds)
+        self._base_url = base_url
+        self._retries = retries
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._http.aclose()
+
+    async def optimize_batch(
+        self, request: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> AsyncBatchHandle:
+        """Submit a batch; ``request`` is the body of ``POST /api/v1/optimize/batch``."""
+        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+        return AsyncBatchHandle(self, await self.read("POST", BATCHES, json=dict(request), headers=headers))
+
+    async def estimate(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What a batch would do, without doing it."""
+        found: dict[str, Any] = await self.read("POST", BATCHES, params={"validate_only": "true"}, json=dict(request))
+        return found
+
+    async def optimize(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> dict[str, Any]:
+        """Optimise one strategy and wait for its result; ``request`` is the body of ``POST /api/v1/optimize/single``."""
+        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+        job: dict[str, Any] = await self.read("POST", SINGLE, json=dict(request), headers=headers)
+        while not job["is_terminal"]:
+            await (await self.batch(job["batch_id"])).wait()
+            result = await self.read("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result")
+            job = {"batch_id": job["batch_id"], **result}
+        return job
+
+    async def batch(self, batch_id: str) -> AsyncBatchHandle:
+        """A batch that was submitted before."""
+        if not batch_id:
+            raise StratoptClientError("batch_id is empty; `client.batches()` and `stratopt batch list` show the ids")
+        return AsyncBatchHandle(self, await self.read("GET", f"{BATCHES}/{quote(batch_id, safe='')}"))
+
+    async def batches(self, *, max_items: int = 50, **filters: Any) -> AsyncIterator[dict[str, Any]]:
+        """Batches, newest first, at most ``max_items``; filters are ``status``, ``label`` and ``created_after``."""
+        cursor: str | None = None
+        left = max_items
+        while left > 0:
+            params = given(limit=min(left, PAGE), cursor=cursor, **filters)
+            page = await self.read("GET", BATCHES, params=params)
+            for one in page["data"]:
+                yield one
+            left -= len(page["data"])
+            cursor = page["next_cursor"]
+            if not cursor:
+                return
+
+    async def strategies(self) -> list[dict[str, Any]]:
+        """The catalogue of strategies."""
+        found: list[dict[str, Any]] = (await self.read("GET", "/api/v1/strategies"))["data"]
+        return found
+
+    async def symbols(self) -> list[dict[str, Any]]:
+        """The series there are."""
+        found: list[dict[str, Any]] = (await self.read("GET", "/api/v1/symbols"))["data"]
+        return found
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """One exchange with retries; problems become exceptions (``client.errors``)."""
+        attempt = 0
+        while True:
+            try:
+                answer = await self._http.request(method, path, **options)
+            except httpx2.TransportError as error:
+                if attempt >= self._retries or isinstance(error, httpx2.UnsupportedProtocol):
+                    raise unreachable(self._base_url, error) from error
+                await asyncio.sleep(pause_seconds(attempt, None))
+            else:
+                if answer.status_code < 400:
+                    return answer
+                failure = failure_of(answer)
+                if attempt >= self._retries or answer.status_code not in RETRIED_STATUSES:
+                    raise failure
+                await asyncio.sleep(pause_seconds(attempt, failure.retry_after))
+            attempt += 1
+
+    async def read(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON document that an exchange answers; UnexpectedAnswerError if it is something else."""
+        return document_of(await self.request(method, path, **options))
+
+    async def events(self, path: str, last_event_id: str | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream."""
+        headers, limit = event_headers(last_event_id), httpx2.Timeout(10.0, read=60.0)
+        async with self._http.stream("GET", path, headers=headers, timeout=limit) as answer:
+            if answer.status_code >= 400:
+                await answer.aread()
+                raise failure_of(answer)
+            if not has_events(answer):
+                return
+            reader = EventReader()
+            async for line in answer.aiter_lines():
+                if event := reader.feed(line):
+                    yield event
+
+
+class AsyncBatchHandle:
+    """One batch on the server; ``status`` is the last status document that was read."""
+
+    def __init__(self, client: AsyncClient, status: Mapping[str, Any]) -> None:
+        self._client = client
+        self.status = dict(status)
+        self.batch_id: str = status["batch_id"]
+        self._path = f"{BATCHES}/{self.batch_id}"
+
+    def __repr__(self) -> str:
+        return f"AsyncBatchHandle({self.batch_id}, {self.status['status']})"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the batch had ended when its status was read."""
+        return bool(self.status["is_terminal"])
+
+    async def refresh(self) -> Self:
+        """Read the status again."""
+        self.status = await self._client.read("GET", self._path)
+        return self
+
+    async def stream(self) -> AsyncIterator[dict[str, Any]]:
+        """Events until the batch has ended; a broken connection is taken up where it was left."""
+        last_id: str | None = None
+        failures = 0
+        while True:
+            try:
+                async for event in self._client.events(f"{self._path}/events", last_id):
+                    failures = 0
+                    last_id = event["id"] or last_id
+                    yield event
+                    if event["event"] == "batch.ended":
+                        return
+            except httpx2.TransportError as error:
+                failures += 1
+                if failures > MOST_BREAKS:
+                    raise ConnectionFailedError(
+                        f"the event stream of {self.batch_id} broke {failures} times in a row: {error}"
+                    ) from error
+            if (await self.refresh()).is_terminal and last_id is None:
+                return
+            await asyncio.sleep(min(8.0, 0.25 * 2**failures))
+
+    async def wait(
+        self, timeout_seconds: float | None = None, on_event: Callable[[dict[str, Any]], None] | None = None
+    ) -> Self:
+        """Wait for the end. TimeoutError after ``timeout_seconds``; the batch goes on."""
+        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        async for event in self.stream():
+            if on_event:
+                on_event(event)
+            if until is not None and time.monotonic() > until:
+                raise TimeoutError(f"batch {self.batch_id} has not ended after {timeout_seconds:g} s; it goes on")
+        return await self.refresh()
+
+    async def results(self, *, sort: str | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Items page by page, in every state of the batch; ``sort`` as ``rank`` or ``-score``, else in the order of submission."""
+        cursor = -1
+        while True:
+            params = given(limit=PAGE, sort=sort, cursor=cursor)
+            page = await self._client.read("GET", f"{self._path}/results", params=params)
+            for item in page["data"]:
+                yield item
+            if not page["has_more"]:
+                return
+            cursor = page["next_cursor"]
+
+    async def result(self, strategy_id: str) -> dict[str, Any]:
+        """One item in full, by strategy_id or job_id."""
+        found: dict[str, Any] = await self._client.read("GET", f"{self._path}/results/{quote(strategy_id, safe='')}")
+        return found
+
+    async def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
+        """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
+        params = given(format=format, allow_partial="true" if allow_partial else None)
+        text = (await self._client.request("GET", f"{self._path}/report", params=params)).text
+        if path is not None:
+            await asyncio.to_thread(Path(path).write_text, text, encoding="utf-8")
+        return text
+
+    async def cancel(self) -> Self:
+        """Ask for the end; finished results stay."""
+        self.status = await self._client.read("POST", f"{self._path}/cancel")
+        return self
+
+    async def retry(self) -> AsyncBatchHandle:
+        """A new batch of the jobs that did not succeed."""
+        return AsyncBatchHandle(self._client, await self._client.read("POST", f"{self._path}/retry"))
+
+    async def errors(self) -> dict[str, Any]:
+        """The error report: by code, by strategy, rate, trend, advice."""
+        found: dict[str, Any] = await self._client.read("GET", f"{self._path}/errors")
+        return found
+
+    async def delete(self) -> None:
+        """Remove the finished batch from the server."""
+        await self._client.request("DELETE", self._path)
+
+    async def to_frame(self) -> Any:
+        """The ranking as a pandas frame."""
+        import pandas as pd
+
+        return pd.json_normalize(json.loads(await self.report("json"))["ranking"])

@@ -1,0 +1,410 @@
+"""Bodies that the server sends, as the OpenAPI document describes them. A test compares them with what a real server answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from stratopt.wire.base import Answer
+
+
+class Health(Answer):
+    """Whether the process answers, or can work."""
+
+    status: str
+
+
+class Version(Answer):
+    """The running release."""
+
+    name: str
+    version: str
+    api: str
+
+
+class WorkerCount(Answer):
+    """Worker processes."""
+
+    total: int
+    busy: int
+
+
+class RequestLimits(Answer):
+    """What one request may ask for."""
+
+    max_jobs: int
+    max_evaluations: int
+    max_body_bytes: int
+
+
+class MachineLoad(Answer):
+    """The machine now. Memory in bytes."""
+
+    cpu_count: float
+    load_average_1m: float
+    memory_total_bytes: float
+    memory_available_bytes: float
+    process_memory_bytes: float
+
+
+class Admission(Answer):
+    """Whether jobs start now; `reason` is `memory` or `cpu` where they wait for the machine."""
+
+    open: bool
+    reason: str | None
+
+
+class SystemLoad(Answer):
+    """Queue, workers, limits, machine."""
+
+    queue_depth: int
+    unfinished_batches: int
+    workers: WorkerCount
+    limits: RequestLimits
+    resources: MachineLoad
+    admission: Admission
+    uptime_seconds: float
+
+
+class StrategyDescription(Answer):
+    """One strategy."""
+
+    name: str
+    category: str
+    doc: str
+    source: str
+    needs_volume: bool
+    compiled: bool
+    defaults: dict[str, Any]
+    default_warmup_bars: int
+    parameter_space: dict[str, Any] = Field(description="What a search covers: `parameters` with their ranges.")
+
+
+class StrategyProblem(Answer):
+    """Why a file of own strategies was not loaded."""
+
+    code: str
+    detail: str
+
+
+class StrategyList(Answer):
+    """The catalogue."""
+
+    data: list[StrategyDescription]
+    problems: list[StrategyProblem]
+
+
+class SeriesDescription(Answer):
+    """A stored series."""
+
+    symbol: str
+    timeframe: str
+    calendar: str
+    rows: int
+    first: str
+    last: str
+    content_hash: str
+    source: str
+    description: str | None
+    resamples_to: list[str]
+    provenance: dict[str, Any] | None
+
+
+class SeriesList(Answer):
+    """Every stored series."""
+
+    data: list[SeriesDescription]
+
+
+class ObjectiveList(Answer):
+    """What a search may maximise, and the engines."""
+
+    objectives: list[str]
+    algorithms: list[str]
+
+
+class Counts(Answer):
+    """Jobs by state; they add up to ``total``."""
+
+    total: int
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    timed_out: int
+    cancelled: int
+
+
+class BatchProgress(Answer):
+    """How far a batch is."""
+
+    evaluations_done: int
+    evaluations_total: int
+    fraction: float
+    eta_seconds: float | None
+
+
+class ParallelJobs(Answer):
+    """Worker processes of a batch: asked for, and used."""
+
+    requested: int | None
+    effective: int
+
+
+class BatchLinks(Answer):
+    """Where the rest of a batch is."""
+
+    self: str
+    results: str
+    events: str
+    report: str
+    cancel: str
+
+
+class BatchResources(Answer):
+    """What a batch costs so far: ended jobs, and what running ones told last. `memory_bytes` is now, of running jobs."""
+
+    wall_seconds: float
+    worker_seconds: float
+    cpu_seconds: float
+    memory_bytes: int
+    peak_memory_bytes: int | None
+    evaluations: int
+    evaluations_per_second: float | None
+    worker_utilisation: float | None = Field(
+        description="Worker seconds over wall seconds times `parallel_jobs.effective`."
+    )
+
+
+class BatchStatus(Answer):
+    """A batch. Times are RFC 3339 in UTC."""
+
+    batch_id: str
+    status: str = Field(
+        description="queued, running, cancelling, then one of completed, failed, cancelled, timed_out; later versions may add states."
+    )
+    is_terminal: bool
+    counts: Counts
+    progress: BatchProgress
+    queue_position: int | None
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    expires_at: str | None
+    resources: BatchResources
+    parallel_jobs: ParallelJobs
+    deadline_seconds: float
+    seed: int
+    label: str | None
+    metadata: dict[str, Any]
+    warnings: list[str]
+    error: dict[str, Any] | None
+    links: BatchLinks
+
+
+class BatchPage(Answer):
+    """Batches, newest first."""
+
+    data: list[BatchStatus]
+    has_more: bool
+    next_cursor: str | None
+
+
+class PlannedJob(Answer):
+    """What one job would do."""
+
+    strategy_id: str
+    config: dict[str, Any]
+    evaluations: int
+
+
+class BatchPlan(Answer):
+    """What a request would do: the answer of `validate_only`."""
+
+    valid: bool
+    jobs: list[PlannedJob]
+    evaluations_total: int
+    parallel_jobs: ParallelJobs
+    warnings: list[str]
+
+
+class Evaluations(Answer):
+    """Evaluations of one job."""
+
+    done: int
+    total: int
+
+
+class ItemError(Answer):
+    """Why a job has no result; a problem document without an HTTP status."""
+
+    type: str
+    title: str
+    code: str
+    detail: str
+
+
+class JobStatus(Answer):
+    """One job of a batch, without its result."""
+
+    job_id: str
+    index: int
+    strategy_id: str
+    strategy: str
+    symbol: str
+    timeframe: str
+    status: str = Field(description="queued, running, then one of succeeded, failed, timed_out, cancelled.")
+    is_terminal: bool
+    evaluations: Evaluations
+    attempts: int
+    started_at: str | None
+    ended_at: str | None
+    error: ItemError | None
+    resources: dict[str, Any]
+    config: dict[str, Any]
+
+
+class BatchItem(Answer):
+    """One job of a batch in a list: its result, or the problem that took its place."""
+
+    job_id: str
+    index: int
+    strategy_id: str
+    strategy: str
+    symbol: str
+    timeframe: str
+    status: str
+    is_terminal: bool
+    evaluations: Evaluations
+    attempts: int
+    started_at: str | None
+    ended_at: str | None
+    result: dict[str, Any] | None
+    error: ItemError | None
+    resources: dict[str, Any]
+
+
+class JobResult(BatchItem):
+    """One job in full, with its resolved configuration."""
+
+    config: dict[str, Any]
+
+
+class SingleResult(JobResult):
+    """The answer of a single optimisation."""
+
+    batch_id: str
+
+
+class ItemPage(Answer):
+    """Items of a batch."""
+
+    data: list[BatchItem]
+    complete: bool
+    has_more: bool
+    next_cursor: int | None
+
+
+class BatchEvent(Answer):
+    """Something that ended."""
+
+    seq: int
+    event: str
+    created_at: str
+    data: dict[str, Any]
+
+
+class EventPage(Answer):
+    """Events of a batch; `next_cursor` is where to go on, also when more may come."""
+
+    data: list[BatchEvent]
+    complete: bool
+    has_more: bool
+    next_cursor: int
+
+
+class WebhookDescription(Answer):
+    """A receiver of messages."""
+
+    webhook_id: str
+    url: str
+    created_at: str
+    disabled_at: str | None = Field(description="When it answered 410 and was switched off.")
+
+
+class NewWebhook(WebhookDescription):
+    """A receiver that was just registered."""
+
+    secret: str = Field(description="`whsec_...`, shown only here.")
+
+
+class WebhookList(Answer):
+    """Receivers."""
+
+    data: list[WebhookDescription]
+
+
+class DeliveryStatus(Answer):
+    """One message."""
+
+    delivery_id: str
+    batch_id: str
+    event: str
+    status: str = Field(description="pending, delivered or dead.")
+    attempts: int
+    status_code: int | None
+    error: str | None
+    created_at: str
+    next_at: str | None
+    delivered_at: str | None
+
+
+class DeliveryList(Answer):
+    """Messages to a receiver, newest first."""
+
+    data: list[DeliveryStatus]
+
+
+class ErrorTrend(Answer):
+    """Error rates of the first and the second half of the jobs, in the order in which they ended."""
+
+    first_half_rate: float | None
+    second_half_rate: float | None
+    direction: str
+
+
+class ErrorAdvice(Answer):
+    """What to do about a code."""
+
+    code: str
+    count: int
+    text: str
+
+
+class FailedItem(Answer):
+    """A job without a result."""
+
+    job_id: str
+    index: int
+    strategy_id: str
+    strategy: str
+    symbol: str
+    timeframe: str
+    status: str
+    error: ItemError | None
+
+
+class ErrorReport(Answer):
+    """What went wrong in a batch."""
+
+    batch_id: str
+    complete: bool
+    ended: int
+    failed: int
+    error_rate: float | None
+    by_code: dict[str, int]
+    by_strategy: dict[str, int]
+    trend: ErrorTrend
+    recommendations: list[ErrorAdvice]
+    items: list[FailedItem]

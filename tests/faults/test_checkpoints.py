@@ -1,0 +1,93 @@
+"""A worker or a server that is killed in the middle of a long search: the next attempt goes on, with the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .harness import Server, assert_invariants, assert_same_results, quick_config, results
+
+pytestmark = pytest.mark.faults
+EVALUATIONS, KILLED_AT, LOST_AT_MOST = 300, 200, 80
+"""A checkpoint is written every 0.2 s, an evaluation takes a hundredth of a second."""
+
+
+def config(algorithm: str) -> dict[str, Any]:
+    search = {"max_evals": 100, "algorithm": algorithm, "cross_validation": True}
+    return {"asset": "BTC", "optimization_config": search, "validation_config": {"folds": 2}}
+
+
+def evaluations(server: Server) -> int:
+    marks = server.data_dir / "evaluations"
+    return marks.stat().st_size if marks.exists() else 0
+
+
+def wait_for_evaluations(server: Server, count: int) -> None:
+    until = time.monotonic() + 60
+    while evaluations(server) < count:
+        assert time.monotonic() < until, f"{evaluations(server)} of {count}"
+        time.sleep(0.01)
+
+
+@pytest.fixture(params=["tpe", "random"])
+def algorithm(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.mark.parametrize("victim", ["worker", "server"])
+def test_a_long_search_goes_on_where_it_was(tmp_path: Path, algorithm: str, victim: str) -> None:
+    whole = Server(tmp_path / "whole", workers=1)
+    whole.start()
+    expected = results(whole.submit(["Counted"], config(algorithm)).wait())
+    once = evaluations(whole)
+    whole.kill()
+
+    server = Server(tmp_path / "data", workers=1, checkpoint_seconds=0.2)
+    server.start()
+    batch = server.submit(["Counted"], config(algorithm))
+    wait_for_evaluations(server, KILLED_AT)
+    if victim == "worker":
+        (pid,) = server.workers()
+        os.kill(pid, signal.SIGKILL)
+    else:
+        server.kill()
+        server.start()
+    batch = server.client().batch(batch.batch_id).wait()
+    assert_same_results(batch, expected)
+    (item,) = batch.results()
+    assert item["resources"]["evaluations_resumed"] >= KILLED_AT - LOST_AT_MOST
+    around = once - EVALUATIONS
+    assert evaluations(server) <= EVALUATIONS + 2 * around + LOST_AT_MOST
+    assert list((server.data_dir / "checkpoints").iterdir()) == []
+    assert_invariants(server)
+    server.kill()
+
+
+def test_checkpoints_of_a_cancelled_batch_are_removed(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", workers=1, checkpoint_seconds=0.1)
+    server.start()
+    batch = server.submit(["Counted"], quick_config(400))
+    wait_for_evaluations(server, 60)
+    assert list((server.data_dir / "checkpoints" / batch.batch_id).glob("*/search0.json"))
+    batch.cancel().wait()
+    assert list((server.data_dir / "checkpoints").iterdir()) == []
+    server.kill()
+
+
+def test_checkpoints_that_a_killed_server_left_are_swept(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", workers=1, checkpoint_seconds=0.1)
+    server.start(crash_point="end_batch.after_commit")
+    server.submit(["Counted"], quick_config(60))
+    server.wait_until_dead()
+    left = server.data_dir / "checkpoints"
+    assert list(left.iterdir())
+    server.start()
+    assert list(left.iterdir()) == []
+    assert_invariants(server)
+    server.kill()
