@@ -112,7 +112,10 @@ def main(options: dict[str, Any]) -> None:
             os.read(wakeup_read, 512)
             _report_exits(control)
         if control in readable:
-            request, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
+            try:
+                request, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
+            except ConnectionResetError:
+                return  # the server ended with something of ours unread
             if not request:
                 return
             _fork(control, descriptors[0], (wakeup_read, wakeup_write), options)

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -86,12 +85,14 @@ def _engine(engine: str, startup_trials: int) -> Callable[..., Any]:
         return partial(tpe.suggest, n_startup_jobs=startup_trials, verbose=False)
     if engine == "anneal":
         return partial(anneal.suggest)
-    if find_spec("lightgbm") is None:
+    try:
+        import lightgbm  # noqa: F401 - ATPE does so in the middle of a search
+    except (ImportError, OSError) as error:  # OSError: the package is there, the system's libgomp is not
         raise ParameterSpaceError(
-            "hyperopt_atpe needs lightgbm, which is not installed; pip install 'stratopt[atpe]'",
+            f"hyperopt_atpe needs lightgbm and the system's libgomp ({error}); pip install 'stratopt[atpe]', on Debian apt install libgomp1",
             code="missing_extra",
             extra="atpe",
-        )
+        ) from error
     return _seeded_atpe
 
 

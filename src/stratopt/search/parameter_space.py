@@ -263,7 +263,7 @@ def _values(parameter: Parameter, known: Mapping[str, Any], most: int | None) ->
     if parameter.step:
         steps = math.floor((high - low) / parameter.step + 1e-9)
         if most is None or steps + 1 <= most:
-            return [low + k * parameter.step for k in range(steps + 1)]
+            return [min(low + k * parameter.step, high) for k in range(steps + 1)]
     if most is None:
         raise ParameterSpaceError("a real range without steps has no list of values; give it a step or a budget")
     return _spread(low, high, most, parameter.log)
@@ -288,5 +288,7 @@ def _spread(low: float, high: float, count: int, log: bool) -> list[float]:
         return [low]
     if log and low > 0:
         ratio = math.log(high / low)
-        return [low * math.exp(ratio * k / (count - 1)) for k in range(count)]
-    return [low + (high - low) * k / (count - 1) for k in range(count)]
+        inside = [low * math.exp(ratio * k / (count - 1)) for k in range(count - 1)]
+    else:
+        inside = [low + (high - low) * k / (count - 1) for k in range(count - 1)]
+    return [*inside, high]  # itself: rounding must not carry the last one out of its bounds

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from stratopt.errors import ParameterSpaceError
 from stratopt.search.distribution import Distribution
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Choice, Fixed, FloatRange, IntRange
+from stratopt.strategies.catalogue import BUILT_IN
 
 
 def test_a_simple_constraint_is_built_into_the_range():
@@ -129,3 +132,11 @@ def test_defaults_of_priors_are_their_medians():
         {"a": Distribution("normal", mu=3, sigma=1), "b": Distribution("lognormal", mu=0, sigma=1, default=2)}
     )
     assert space.defaults() == {"a": pytest.approx(3.0), "b": 2.0}
+
+
+@pytest.mark.parametrize("strategy", BUILT_IN, ids=lambda s: s.name)
+@pytest.mark.parametrize("points_per_range", [3, 4, 7])
+def test_every_grid_point_of_the_catalogue_is_valid(strategy, points_per_range):
+    """Rounding carries no point over the bound that another parameter sets."""
+    for params in itertools.islice(strategy.space.grid(points_per_range), 2000):
+        assert strategy.space.validate(params) == params
