@@ -229,13 +229,32 @@ class AsyncBatchHandle:
         found: dict[str, Any] = await self._client.read("GET", f"{self._path}/results/{quote(strategy_id, safe='')}")
         return found
 
+    async def export_pine(self, strategy_id: str, path: str | Path | None = None) -> str:
+        """One result as a TradingView strategy (Pine Script v6), also written to ``path``; by strategy_id or job_id."""
+        answer = await self._client.request("GET", f"{self._path}/results/{quote(strategy_id, safe='')}/export")
+        if path is not None:
+            await asyncio.to_thread(Path(path).write_text, answer.text, encoding="utf-8")
+        return answer.text
+
     async def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
         """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
-        params = given(format=format, allow_partial="true" if allow_partial else None)
-        text = (await self._client.request("GET", f"{self._path}/report", params=params)).text
+        if format == "pdf":
+            raise StratoptClientError("a PDF is no text; take `report_pdf`")
+        text = (await self._report(format, allow_partial=allow_partial)).text
         if path is not None:
             await asyncio.to_thread(Path(path).write_text, text, encoding="utf-8")
         return text
+
+    async def report_pdf(self, path: str | Path | None = None, *, allow_partial: bool = False) -> bytes:
+        """The report as PDF, also written to ``path``; the server needs the extra ``pdf``."""
+        document = (await self._report("pdf", allow_partial=allow_partial)).content
+        if path is not None:
+            await asyncio.to_thread(Path(path).write_bytes, document)
+        return document
+
+    async def _report(self, format: str, *, allow_partial: bool) -> httpx2.Response:
+        params = given(format=format, allow_partial="true" if allow_partial else None)
+        return await self._client.request("GET", f"{self._path}/report", params=params)
 
     async def cancel(self) -> Self:
         """Ask for the end; finished results stay."""
