@@ -8,7 +8,7 @@ import os
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pango() -> None:
     """The library that draws a PDF's text. Without it the test is skipped with the way out, in CI it fails."""
     if ctypes.util.find_library("pangoft2-1.0"):

@@ -31,7 +31,7 @@ fuzzed = schemathesis.openapi.from_dict(DOCUMENT)
 
 
 @pytest.fixture(scope="module")
-def told(server: str) -> dict[str, Any]:
+def told(server: str, pango: None) -> dict[str, Any]:
     """What the server answers on the tour that recorded the examples."""
     spec = importlib.util.spec_from_file_location("write_examples", ROOT / "tools" / "write_examples.py")
     assert spec is not None
