@@ -139,7 +139,12 @@ CASES = {
         "/common_config/optimization_config/first_points/0",
         "whole numbers",
     ),
-    "webhook": ({**GOOD, "webhook": "https://example.com/"}, "webhook_url_forbidden", "/webhook", "no webhooks"),
+    "webhook": (
+        {**GOOD, "webhook": "https://example.com/"},
+        "webhook_url_forbidden",
+        "/webhook",
+        "registered receiver",
+    ),
     "strategy_id that is a folder": (
         {**GOOD, "strategies": [{"name": "RSI", "strategy_id": ".."}]},
         "validation_failed",
