@@ -27,6 +27,7 @@ from stratopt.market.synthetic import synthetic_bars
 from stratopt.market.timeframe import Calendar, Timeframe
 
 RESULTS = Path(__file__).parent / "results"
+REAL_MINUTES = Path(__file__).parents[2] / "shared" / "data" / "EURUSD_1m_2017H1.parquet"
 PERIODS = range(2, 102)
 PAIRS = {"fast_period": list(PERIODS)[:-1], "slow_period": list(PERIODS)[1:]}
 COSTS = Costs(fee_bps=FEE * 1e4, slippage_bps=0)
@@ -70,9 +71,9 @@ def sweep_section() -> dict:
 
 
 def minute_bars() -> Bars:
-    """186,348 real minute bars where the file is at hand (STRATOPT_MINUTE_BARS), else seeded synthetic ones."""
-    path = os.environ.get("STRATOPT_MINUTE_BARS", "")
-    if not path:
+    """186,348 real minute bars where the file is at hand (beside the repository, or STRATOPT_MINUTE_BARS), else synthetic ones."""
+    path = os.environ.get("STRATOPT_MINUTE_BARS") or REAL_MINUTES
+    if not Path(path).exists():
         return synthetic_bars(186_348, seed=1, missing_share=0.0)
     import pandas as pd
 

@@ -28,8 +28,9 @@ from stratopt.kernels.sweep import score_crossings, score_targets
 from stratopt.market.bars import Bars
 
 DEFAULT_BLOCK_COUNT = 16
-MOST_COMPARED_BYTES = 32 * 2**20
-"""What a sweep keeps at once of its comparisons of lines: two bits a row and bar."""
+COMPARED_BYTES, FEWEST_COMPARED_ROWS = 2**20, 256
+"""What a sweep keeps at once of its comparisons of lines, two bits a row and bar: as much as stays in the second cache, but so many
+rows at least that long lines are not read from memory again and again."""
 POSITIONS = {name: position for position, name in enumerate(SCORE_NAMES)}
 
 
@@ -134,7 +135,7 @@ class Scorer:
         first_known(lines, firsts)
         firsts = firsts[pairs].max(axis=1)
         words = -(-len(self.bars) // WORD_BITS)
-        at_once = max(1, min(len(pairs), MOST_COMPARED_BYTES // (16 * words)))
+        at_once = min(len(pairs), max(FEWEST_COMPARED_ROWS, COMPARED_BYTES // (16 * words)))
         above, below = np.empty((2, at_once, words), dtype=np.uint64)
         scores = self._empty(len(pairs))
         for begin in range(0, len(pairs), at_once):
