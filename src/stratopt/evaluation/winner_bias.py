@@ -27,8 +27,10 @@ def corrected_headline(
 ) -> CorrectedHeadline | None:
     """Annual ratio of the best column of ``returns`` (T, M; NaN where unobserved), corrected by the stationary bootstrap.
 
-    With ratios s_k and their resampled values S*_k: form A is max s - mean(max_k(S*_k - s_k)), form B is
-    max s - mean(S*_j - s_j) with j the best of each draw. ``periods_per_year`` may differ by column. None where no column varies.
+    With ratios s_k, their resampled values S*_k and standard errors e_k = 1/sqrt(years): form A is
+    max s - e mean(max_k((S*_k - s_k)/e_k)), form B is max s - e mean((S*_j - s_j)/e_j) with j the best of each draw and e that of the
+    best column. In columns of one length the errors cancel; without them a short series, whose ratio moves more, would be charged
+    to a long one. ``periods_per_year`` may differ by column. None where no column varies.
     """
     values = np.asarray(returns, dtype=np.float64)
     seen = ~np.isnan(values)
@@ -41,13 +43,15 @@ def corrected_headline(
         return None
     seen, filled, ratios = seen[:, kept], filled[:, kept], ratios[kept]
     drawn = annual[kept] * _ratios(weights @ filled, weights @ filled**2, weights @ seen)
-    luck = np.where(np.isfinite(drawn), drawn, ratios) - ratios
-    winner = np.argmax(luck + ratios, axis=1)
-    raw = float(ratios.max())
+    drawn = np.where(np.isfinite(drawn), drawn, ratios)
+    errors = annual[kept] / np.sqrt(seen.sum(axis=0))
+    luck = (drawn - ratios) / errors
+    best = int(np.argmax(ratios))
+    raw, error = float(ratios[best]), float(errors[best])
     return CorrectedHeadline(
         raw=raw,
-        if_none_is_real=raw - float(luck.max(axis=1).mean()),
-        if_real=raw - float(luck[np.arange(draws), winner].mean()),
+        if_none_is_real=raw - error * float(luck.max(axis=1).mean()),
+        if_real=raw - error * float(luck[np.arange(draws), np.argmax(drawn, axis=1)].mean()),
     )
 
 

@@ -13,6 +13,7 @@ SAME_BET = 0.9
 MOST_PAIRS = 3
 DEEP_DRAWDOWN = -0.5
 LOSSES_TO_MIND = 0.25
+FEWEST_COST_MULTIPLES = 2.0
 
 
 def recommendations(
@@ -60,9 +61,11 @@ def _on_search(ranking: Sequence[RankedResult], evidence: Mapping[str, Any] | No
     spikes = [r for r in ranking if r.evidence["plateau_ratio"] is not None and r.evidence["plateau_ratio"] < 0.5]
     if spikes:
         worst = min(spikes, key=lambda r: r.evidence["plateau_ratio"] or 0.0)
+        ratio = worst.evidence["plateau_ratio"] or 0.0
         yield Recommendation(
             advice=f"Distrust the exact parameters of {len(spikes)} strategies, most of all {_name(worst)}.",
-            because=f"the neighbours of its best point reach only {worst.evidence['plateau_ratio']:.0%} of its score",
+            because="the neighbours of its best point "
+            + ("have a negative score" if ratio < 0 else f"reach only {ratio:.0%} of its score"),
         )
 
 
@@ -73,13 +76,20 @@ def _on_trading(ranking: Sequence[RankedResult]) -> Iterator[Recommendation]:
             advice=f"Give {len(few)} strategies more history or a shorter timeframe.",
             because=f"they made fewer than {FEWEST_TRADES} trades out of sample; {_name(few[0])} made {few[0].out_of_sample['trade_count']:.0f}",
         )
-    for r in ranking:
-        multiple = r.evidence["break_even_cost_multiple"]
-        if r.verdict != "likely_luck" and multiple is not None and multiple < 2.0:
-            yield Recommendation(
-                advice=f"Check the costs of {_name(r)} with your broker before anything else.",
-                because=f"its profit is gone at {multiple:.1f} times the costs assumed here",
-            )
+    thin = [
+        (multiple, r)
+        for r in ranking
+        if (multiple := r.evidence["break_even_cost_multiple"]) is not None
+        and multiple < FEWEST_COST_MULTIPLES
+        and r.verdict != "likely_luck"
+    ]
+    if thin:
+        multiple, worst = min(thin, key=lambda pair: pair[0])
+        whose = _name(worst) if len(thin) == 1 else f"{len(thin)} strategies, first of all of {_name(worst)},"
+        yield Recommendation(
+            advice=f"Check the costs of {whose} with your broker before anything else.",
+            because=f"its profit is gone at {multiple:.1f} times the costs assumed here",
+        )
     deep = [
         r for r in ranking if (r.out_of_sample["max_drawdown"] or 0.0) < DEEP_DRAWDOWN and r.verdict != "likely_luck"
     ]

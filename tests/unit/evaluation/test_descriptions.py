@@ -151,6 +151,17 @@ def test_corrected_headline_equals_the_formula():
     assert found.if_real == pytest.approx(s.max() - np.mean(b), abs=1e-9)
 
 
+def test_a_long_series_is_not_charged_for_the_luck_of_short_ones():
+    """Eight columns seen for a tenth of the time move three times as much; in units of their errors they do not."""
+    x = np.random.default_rng(4).standard_normal((2000, 9))
+    x[:, 0] += 0.4
+    alone = corrected_headline(x, periods_per_year=252, mean_block=5, draws=400, seed=1)
+    x[200:, 1:] = np.nan
+    beside_short_ones = corrected_headline(x, periods_per_year=252, mean_block=5, draws=400, seed=1)
+    assert beside_short_ones.raw == alone.raw
+    assert beside_short_ones.if_none_is_real == pytest.approx(alone.if_none_is_real, abs=0.15)
+
+
 GOOD = {
     "sharpe": 1.8,
     "excess_sharpe": 1.7,
