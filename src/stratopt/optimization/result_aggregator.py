@@ -48,9 +48,9 @@ class Thresholds:
     good_percentile: float = 40.0
     average_percentile: float = 10.0
 
-    def category(self, sharpe: float | None, percentile: float) -> str:
-        """The best category of which both limits are reached."""
-        for name in ("excellent", "good", "average"):
+    def category(self, sharpe: float | None, percentile: float, *, is_likely_luck: bool = False) -> str:
+        """The best category of which both limits are reached; what is likely luck is average at most."""
+        for name in ("average",) if is_likely_luck else ("excellent", "good", "average"):
             if (
                 sharpe is not None
                 and sharpe >= getattr(self, name)
@@ -133,7 +133,9 @@ class ResultAggregator:
         return RankedResult(
             rank=rank,
             percentile=percentile,
-            category=self._thresholds.category(outside["sharpe_ratio"], percentile),
+            category=self._thresholds.category(
+                outside["sharpe_ratio"], percentile, is_likely_luck=judgement.verdict is Verdict.LIKELY_LUCK
+            ),
             verdict=judgement.verdict.value,
             verdict_reasons=list(judgement.reasons),
             job_id=job.job_id,

@@ -76,6 +76,7 @@ def test_the_best_of_a_bad_batch_is_not_excellent():
     assert limits.category(1.6, 100.0) == "excellent"
     assert limits.category(1.6, 50.0) == "good"
     assert limits.category(None, 100.0) == "poor"
+    assert limits.category(1.6, 100.0, is_likely_luck=True) == "average"
     assert Thresholds(excellent=0.2).category(0.3, 100.0) == "excellent"
 
 
