@@ -41,20 +41,20 @@ def watch(batch: BatchHandle) -> BatchHandle:
     ) as bar:
         task = bar.add_task("optimising", total=1.0, note="")
         batch.wait(on_event=lambda event: _show(bar, task, event))
-        bar.update(task, completed=1.0)
+        _show_counts(bar, task, batch.refresh().status["counts"], 1.0)
     return batch
+
+
+def _show_counts(bar: Progress, task: Any, counts: Mapping[str, int], fraction: float) -> None:
+    ended = counts["total"] - counts["queued"] - counts["running"]
+    running = f", {counts['running']} running" if counts["running"] else ""
+    bar.update(task, completed=fraction, note=f"{ended}/{counts['total']} done{running}")
 
 
 def _show(bar: Progress, task: Any, event: Mapping[str, Any]) -> None:
     data = event["data"]
     if event["event"] in {"snapshot", "progress"}:
-        counts = data["counts"]
-        ended = counts["total"] - counts["queued"] - counts["running"]
-        bar.update(
-            task,
-            completed=data["progress"]["fraction"],
-            note=f"{ended}/{counts['total']} done, {counts['running']} running",
-        )
+        _show_counts(bar, task, data["counts"], data["progress"]["fraction"])
     elif event["event"] == "strategy.completed":
         sharpe = data["summary"]["out_of_sample"]["sharpe_ratio"]
         bar.console.print(
