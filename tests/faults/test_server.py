@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -251,27 +252,25 @@ def test_16_a_batch_at_its_limit_ends_what_runs_waits_and_waits_for_retry(server
 
 
 def test_17_a_reader_that_does_not_read_costs_no_memory(server: Server) -> None:
+    server.submit(BASE).wait().report("json")  # what a first report loads is no matter of readers
     batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(2)], quick_config(60))
     assert server.process is not None
     memory = psutil.Process(server.process.pid).memory_info().rss
-    sleepers = []
-    for _ in range(20):
-        connection = socket.create_connection(("127.0.0.1", server.port))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        connection.sendall(
-            f"GET /api/v1/optimize/batch/{batch.batch_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-        )
-        sleepers.append(connection)
-    batch.wait()
-    assert psutil.Process(server.process.pid).memory_info().rss - memory < 50e6
-    seqs = [
-        int(event["id"])
-        for event in server.client().events(f"/api/v1/optimize/batch/{batch.batch_id}/events", "1")
-        if event["id"]
-    ]
-    assert seqs == [2, 3]
-    for connection in sleepers:
-        connection.close()
+    with contextlib.ExitStack() as sleepers:
+        for _ in range(20):
+            connection = sleepers.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            connection.sendall(
+                f"GET /api/v1/optimize/batch/{batch.batch_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            )
+        batch.wait().report("json")
+        assert psutil.Process(server.process.pid).memory_info().rss - memory < 50e6
+        seqs = [
+            int(event["id"])
+            for event in server.client().events(f"/api/v1/optimize/batch/{batch.batch_id}/events", "1")
+            if event["id"]
+        ]
+        assert seqs == [2, 3]
     assert_invariants(server)
 
 
