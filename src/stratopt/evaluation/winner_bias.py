@@ -9,6 +9,8 @@ import numpy as np
 from stratopt.evaluation.bootstrap import Seed, stationary_counts
 from stratopt.kernels.arrays import AnyArray, Float64Array1D
 
+LEAST_SHARE = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectedHeadline:
@@ -43,7 +45,7 @@ def corrected_headline(
         return None
     seen, filled, ratios = seen[:, kept], filled[:, kept], ratios[kept]
     drawn = annual[kept] * _ratios(weights @ filled, weights @ filled**2, weights @ seen)
-    drawn = np.where(np.isfinite(drawn), drawn, ratios)
+    drawn = np.where(np.isfinite(drawn) & _is_telling(weights, filled, seen), drawn, ratios)
     errors = annual[kept] / np.sqrt(seen.sum(axis=0))
     luck = (drawn - ratios) / errors
     best = int(np.argmax(ratios))
@@ -53,6 +55,18 @@ def corrected_headline(
         if_none_is_real=raw - error * float(luck.max(axis=1).mean()),
         if_real=raw - error * float(luck[np.arange(draws), np.argmax(drawn, axis=1)].mean()),
     )
+
+
+def _is_telling(weights: AnyArray, filled: AnyArray, seen: AnyArray) -> AnyArray:
+    """Draws that hold enough of a column: at least half as many of its periods, varying at least half as much.
+
+    A column that is seen for a short time of all is hardly drawn now and then, and the ratio of a few equal periods is boundless.
+    """
+    drawn, own = weights @ seen, seen.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = (weights @ filled**2) / drawn - ((weights @ filled) / drawn) ** 2
+        whole = (filled**2).sum(axis=0) / own - (filled.sum(axis=0) / own) ** 2
+        return (drawn >= LEAST_SHARE * own) & (spread >= LEAST_SHARE**2 * whole)
 
 
 def _ratios(sums: AnyArray, squares: AnyArray, counts: AnyArray) -> Float64Array1D:

@@ -160,6 +160,9 @@ def test_a_long_series_is_not_charged_for_the_luck_of_short_ones():
     beside_short_ones = corrected_headline(x, periods_per_year=252, mean_block=5, draws=400, seed=1)
     assert beside_short_ones.raw == alone.raw
     assert beside_short_ones.if_none_is_real == pytest.approx(alone.if_none_is_real, abs=0.15)
+    x[12:, 1:] = np.nan
+    beside_dots = corrected_headline(x, periods_per_year=252, mean_block=5, draws=400, seed=1)
+    assert abs(beside_dots.raw - beside_dots.if_none_is_real) < 3.0 * math.sqrt(252 / 12)
 
 
 GOOD = {
