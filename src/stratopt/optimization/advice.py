@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -45,7 +46,7 @@ def _on_history(ranking: Sequence[RankedResult], evidence: Mapping[str, Any] | N
     if not any(r.verdict == "likely_real" for r in ranking) and 0.2 < best < needed:
         wanted = years * (needed / best) ** 2
         yield Recommendation(
-            advice=f"Test the best strategies on about {wanted:.0f} out-of-sample years, or fewer of them at once.",
+            advice=f"Test the best strategies on {math.ceil(10 * wanted) / 10:.1f} out-of-sample years at least, or fewer of them at once.",
             because=f"a Sharpe ratio of {best:.2f} over {years:.1f} years is below the {needed:.2f} that can be told from luck",
         )
 
