@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
+
+FRESH_SECONDS = 0.1
 
 
 def free_memory_bytes() -> int:
@@ -18,6 +21,20 @@ def load_per_core() -> float:
     return float(psutil.getloadavg()[0]) / (psutil.cpu_count() or 1)
 
 
+def kept_fresh(read: Callable[[], float]) -> Callable[[], float]:
+    """``read``, asked again only after a tenth of a second: asking the system costs as much as storing a result."""
+    known, until = 0.0, -1.0
+
+    def fresh() -> float:
+        nonlocal known, until
+        now = time.monotonic()
+        if now >= until:
+            known, until = read(), now + FRESH_SECONDS
+        return known
+
+    return fresh
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResourceGate:
     """Says whether another job may start: memory must be free, and the CPU not wanted by too many others.
@@ -27,8 +44,8 @@ class ResourceGate:
 
     minimum_free_bytes: int
     maximum_load_per_core: float
-    free_bytes: Callable[[], int] = free_memory_bytes
-    load: Callable[[], float] = load_per_core
+    free_bytes: Callable[[], float] = field(default_factory=lambda: kept_fresh(free_memory_bytes))
+    load: Callable[[], float] = field(default_factory=lambda: kept_fresh(load_per_core))
 
     def has_room(self, busy: int) -> bool:
         """Whether another job may start beside ``busy`` running ones."""

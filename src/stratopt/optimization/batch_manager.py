@@ -15,7 +15,7 @@ from stratopt.optimization.endings import batch_late, batch_outcome, cancelled, 
 from stratopt.optimization.exceptions import BatchOptimizationError, ResourceExhaustionError
 from stratopt.optimization.executor import Died, Executor, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits, Submitted
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Failure, Job, JobId, JobState
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Failure, Job, JobId, JobState
 from stratopt.optimization.webhooks.messages import Delivery
 
 MAX_ATTEMPTS = 3
@@ -103,6 +103,7 @@ class BatchOptimizationManager:
         self._running: dict[JobId, Running] = {}
         self._requeue_at: list[tuple[float, Job, str]] = []
         self._held: list[tuple[Job, Ending]] = []
+        self._unsettled: set[BatchId] = set()
         self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._progress: dict[JobId, int] = {}
@@ -314,14 +315,19 @@ class BatchOptimizationManager:
             log.warning("ending_held", extra={"job_id": job.job_id, "code": error.code, "reason": error.message})
 
     def _store_held(self) -> None:
-        """Write endings in order; one that cannot be written stays for the next time."""
+        """Write endings in order, and the end of a batch after its last one; what cannot be written stays for the next time."""
         while self._held:
             job, ending = self._held[0]
             event = self.store.finish(job.job_id, job.fence, ending, time.time())
             self._held.pop(0)
             if event is not None:
                 self._on_ended(job, ending)
-            self._settle(job.batch_id)
+            if event is None or self._was_last(event):
+                self._unsettled.add(job.batch_id)
+            self._touch(job.batch_id)
+        for batch_id in list(self._unsettled):
+            self._settle(batch_id)
+            self._unsettled.discard(batch_id)
 
     def _end_late_batches(self) -> None:
         now = time.monotonic()
@@ -342,6 +348,11 @@ class BatchOptimizationManager:
         self._store_held()
         self.store.end_queued(batch_id, ending, time.time())
         self._settle(batch_id)
+
+    def _was_last(self, event: Event) -> bool:
+        """Whether all jobs of the batch have ended: each of them wrote one event, numbered without holes."""
+        live = self._live.get(event.batch_id)
+        return live is None or event.seq >= live.batch.counts["total"]
 
     def _settle(self, batch_id: BatchId) -> None:
         """End the batch if nothing of it is left to do."""

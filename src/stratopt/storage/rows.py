@@ -136,16 +136,15 @@ def event_row(batch_id: str, seq: int, kind: str, data: Mapping[str, Any], now: 
     return {"batch_id": batch_id, "seq": seq, "kind": kind, "data": dump(data), "created_at": now}
 
 
-def ending_columns(ending: Ending, now: float) -> dict[str, Any]:
-    """Columns of a job that has ended."""
-    counted = {"evaluations_done": ending.resources["evaluations"]} if "evaluations" in ending.resources else {}
+def ending_parameters(ending: Ending, now: float) -> dict[str, Any]:
+    """What ``statements.END_JOB`` wants to know of an ending."""
     return {
-        **counted,
-        "state": ending.state.value,
-        "ended_at": now,
-        "result": None if ending.result is None else dump(ending.result),
-        "failure": None if ending.failure is None else dump(ending.failure.to_dict()),
-        "resources": dump(ending.resources),
+        "new_state": ending.state.value,
+        "now": now,
+        "new_result": None if ending.result is None else dump(ending.result),
+        "new_failure": None if ending.failure is None else dump(ending.failure.to_dict()),
+        "used": dump(ending.resources),
+        "evaluated": ending.resources.get("evaluations"),
     }
 
 

@@ -11,9 +11,9 @@ from stratopt.optimization.jobs import Batch, BatchState, Event, Job, JobState
 from stratopt.storage import rows
 from stratopt.storage.failures import translated
 from stratopt.storage.schema import batches, events, jobs
+from stratopt.storage.statements import LIVE_BATCHES, QUEUED, RUNNING
 
-LIVE_BATCHES = (BatchState.QUEUED.value, BatchState.RUNNING.value, BatchState.CANCELLING.value)
-OPEN_JOBS = (JobState.QUEUED.value, JobState.RUNNING.value)
+OPEN_JOBS = (QUEUED, RUNNING)
 
 
 class SqlJobReader:

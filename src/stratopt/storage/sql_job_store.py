@@ -7,20 +7,36 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, select, update
 
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId
 from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
 from stratopt.storage.dialects import RELAXED
 from stratopt.storage.failures import translated
-from stratopt.storage.schema import attempts, batches, deliveries, events, idempotency_keys, jobs, webhooks
-from stratopt.storage.sql_job_reader import LIVE_BATCHES, SqlJobReader
+from stratopt.storage.schema import batches, deliveries, events, idempotency_keys, jobs, webhooks
+from stratopt.storage.sql_job_reader import SqlJobReader
+from stratopt.storage.statements import (
+    ADD_EVENT,
+    ATTEMPT_TO_END,
+    BEGIN_ATTEMPT,
+    CLAIM_BATCH,
+    CLAIM_JOB,
+    COUNT_ENDED,
+    END_ATTEMPT,
+    END_JOB,
+    FAIREST,
+    JOBS_TO_END,
+    LIVE_BATCHES,
+    NO_CHANGE,
+    QUEUED,
+    RUNNING,
+    change_of,
+)
 
 IDEMPOTENCY_SECONDS = 86_400.0
-RUNNING, QUEUED = JobState.RUNNING.value, JobState.QUEUED.value
 
 
 class SqlJobStore(SqlJobReader):
@@ -69,26 +85,9 @@ class SqlJobStore(SqlJobReader):
             batch_id = connection.execute(FAIREST, {"full": list(full_batches)}).scalar()
             if batch_id is None:
                 return None
-            waiting = select(jobs).where(jobs.c.batch_id == batch_id, jobs.c.state == QUEUED)
-            row = dict(connection.execute(waiting.order_by(jobs.c.position).limit(1)).mappings().one())
-            changed = {
-                "state": RUNNING,
-                "fence": row["fence"] + 1,
-                "attempts": row["attempts"] + 1,
-                "started_at": now,
-                "evaluations_done": 0,
-            }
-            row |= changed
-            connection.execute(update(jobs).where(jobs.c.job_id == row["job_id"]).values(changed))
-            connection.execute(insert(attempts).values(job_id=row["job_id"], fence=row["fence"], started_at=now))
-            _touch(
-                connection,
-                batch_id,
-                queued=batches.c.queued - 1,
-                running=batches.c.running + 1,
-                state=BatchState.RUNNING.value,
-                started_at=func.coalesce(batches.c.started_at, now),
-            )
+            row = connection.execute(CLAIM_JOB, {"of": batch_id, "now": now}).mappings().one()
+            connection.execute(BEGIN_ATTEMPT, {"job_id": row["job_id"], "fence": row["fence"], "started_at": now})
+            connection.execute(CLAIM_BATCH, {"of": batch_id, "now": now})
         return rows.read_job(row)
 
     def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
@@ -112,8 +111,7 @@ class SqlJobStore(SqlJobReader):
     def finish(self, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
         """End the running attempt of a job."""
         with self._write("finish") as connection:
-            current = and_(jobs.c.job_id == job_id, jobs.c.fence == fence, jobs.c.state == RUNNING)
-            row = connection.execute(select(jobs).where(current)).mappings().first()
+            row = connection.execute(ATTEMPT_TO_END, {"of": job_id, "of_fence": fence}).mappings().first()
             if row is None:
                 return None
             _close_attempt(connection, job_id, fence, ending.failure.code if ending.failure else "succeeded", now)
@@ -127,8 +125,7 @@ class SqlJobStore(SqlJobReader):
     def end_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
         """End every queued job of a batch the same way."""
         with self._write("end_queued") as connection:
-            waiting = select(jobs).where(jobs.c.batch_id == batch_id, jobs.c.state == QUEUED).order_by(jobs.c.position)
-            found = connection.execute(waiting).mappings().all()
+            found = connection.execute(JOBS_TO_END, {"of": batch_id}).mappings().all()
             return _end_jobs(connection, found, QUEUED, ending, now) if found else []
 
     def set_cancelling(self, batch_id: str) -> Batch | None:
@@ -198,33 +195,6 @@ class SqlJobStore(SqlJobReader):
             self._reach(f"{move}.after_commit")
 
 
-def _fairest() -> Any:
-    """The batch that the next job is taken from: priority, then the owner and the batch with the fewest running jobs, then age."""
-    live = (BatchState.QUEUED.value, BatchState.RUNNING.value)
-    busy = (
-        select(batches.c.owner, func.sum(batches.c.running).label("running"))
-        .where(batches.c.state.in_(LIVE_BATCHES))
-        .group_by(batches.c.owner)
-        .subquery()
-    )
-    return (
-        select(batches.c.batch_id)
-        .join(busy, busy.c.owner == batches.c.owner)
-        .where(
-            batches.c.state.in_(live),
-            batches.c.queued > 0,
-            batches.c.batch_id.not_in(bindparam("full", expanding=True)),
-        )
-        .order_by(
-            batches.c.priority.desc(), busy.c.running, batches.c.running, batches.c.created_at, batches.c.batch_id
-        )
-        .limit(1)
-    )
-
-
-FAIREST = _fairest()
-
-
 def _check_room(connection: Connection, batch: Batch, limits: QueueLimits) -> None:
     live = batches.c.state.in_(LIVE_BATCHES)
     queued = connection.execute(select(func.sum(batches.c.queued)).where(live)).scalar() or 0
@@ -258,39 +228,30 @@ def _earlier(connection: Connection, key: IdempotencyKey, now: float) -> Batch |
 
 def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: Ending, now: float) -> list[Event]:
     """The one way into a terminal state: rows, counters and events of jobs of one batch, all or none."""
-    batch_id, name, count = ended[0]["batch_id"], ending.state.value, len(ended)
-    last = connection.execute(select(batches.c.last_seq).where(batches.c.batch_id == batch_id)).scalar_one()
+    batch_id, count, last = ended[0]["batch_id"], len(ended), ended[0]["last_seq"]
     made = [
         rows.event_row(batch_id, last + 1 + i, rows.EVENT_OF_STATE[ending.state], rows.ended_data(row, ending), now)
         for i, row in enumerate(ended)
     ]
-    connection.execute(insert(events), made)
+    connection.execute(ADD_EVENT, made)
+    same = rows.ending_parameters(ending, now)
     connection.execute(
-        update(jobs)
-        .where(jobs.c.job_id == bindparam("of"))
-        .values(seq=bindparam("number"), **rows.ending_columns(ending, now)),
-        [{"of": row["job_id"], "number": event["seq"]} for row, event in zip(ended, made, strict=True)],
+        END_JOB,
+        [{"of": row["job_id"], "number": event["seq"], **same} for row, event in zip(ended, made, strict=True)],
     )
-    _touch(
-        connection,
-        batch_id,
-        last_seq=last + count,
-        **{was: batches.c[was] - count, name: batches.c[name] + count},
-        **_costs(ending),
-    )
+    counts = NO_CHANGE | {change_of(was): -count, change_of(ending.state.value): count}
+    connection.execute(COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **_costs(ending)})
     return [rows.read_event(event) for event in made]
 
 
-def _costs(ending: Ending) -> dict[str, Any]:
-    """What the resources of one ended job change in the sums of its batch."""
-    if not ending.resources:
-        return {}
-    used, peak = ending.resources, int(ending.resources.get("peak_memory_bytes", 0))
+def _costs(ending: Ending) -> dict[str, float]:
+    """What the resources of one ended job add to the sums of its batch."""
+    used = ending.resources
     return {
-        "worker_seconds": batches.c.worker_seconds + float(used.get("wall_seconds", 0.0)),
-        "cpu_seconds": batches.c.cpu_seconds + float(used.get("cpu_seconds", 0.0)),
-        "evaluations": batches.c.evaluations + int(used.get("evaluations", 0)),
-        "peak_memory_bytes": case((batches.c.peak_memory_bytes < peak, peak), else_=batches.c.peak_memory_bytes),
+        "wall": float(used.get("wall_seconds", 0.0)),
+        "cpu": float(used.get("cpu_seconds", 0.0)),
+        "evaluated": int(used.get("evaluations", 0)),
+        "peak": int(used.get("peak_memory_bytes", 0)),
     }
 
 
@@ -308,8 +269,7 @@ def _requeue(connection: Connection, job_id: str, fence: int, reason: str, now: 
 
 
 def _close_attempt(connection: Connection, job_id: str, fence: int, outcome: str, now: float) -> None:
-    this = and_(attempts.c.job_id == job_id, attempts.c.fence == fence)
-    connection.execute(update(attempts).where(this).values(outcome=outcome[:200], ended_at=now))
+    connection.execute(END_ATTEMPT, {"of": job_id, "of_fence": fence, "how": outcome[:200], "now": now})
 
 
 def _touch(connection: Connection, batch_id: str, **values: Any) -> None:

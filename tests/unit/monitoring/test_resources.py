@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stratopt.monitoring.resources import ResourceGate, free_memory_bytes, load_per_core
+from stratopt.monitoring import resources
+from stratopt.monitoring.resources import ResourceGate, free_memory_bytes, kept_fresh, load_per_core
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,13 @@ def test_a_job_waits_for_memory_and_beside_others_for_the_cpu(
 def test_the_machine_is_measured() -> None:
     assert free_memory_bytes() > 2**20
     assert load_per_core() >= 0.0
+
+
+def test_the_machine_is_asked_again_when_the_answer_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([1.0, 2.0, 3.0])
+    moment = [10.0]
+    monkeypatch.setattr(resources.time, "monotonic", lambda: moment[0])
+    read = kept_fresh(lambda: next(answers))
+    assert [read(), read()] == [1.0, 1.0]
+    moment[0] += resources.FRESH_SECONDS
+    assert [read(), read()] == [2.0, 2.0]

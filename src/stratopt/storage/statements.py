@@ -1,0 +1,131 @@
+"""Statements of the moves that every job makes, built once: building one anew costs as much as running it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import and_, bindparam, case, func, insert, select, update
+
+from stratopt.optimization.jobs import BatchState, JobState
+from stratopt.storage.rows import COUNTED
+from stratopt.storage.schema import attempts, batches, events, jobs
+
+RUNNING, QUEUED = JobState.RUNNING.value, JobState.QUEUED.value
+LIVE_BATCHES = (BatchState.QUEUED.value, BatchState.RUNNING.value, BatchState.CANCELLING.value)
+DISPATCHED_BATCHES = (BatchState.QUEUED.value, BatchState.RUNNING.value)
+
+
+def _fairest() -> Any:
+    busy = (
+        select(batches.c.owner, func.sum(batches.c.running).label("running"))
+        .where(batches.c.state.in_(LIVE_BATCHES))
+        .group_by(batches.c.owner)
+        .subquery()
+    )
+    return (
+        select(batches.c.batch_id)
+        .join(busy, busy.c.owner == batches.c.owner)
+        .where(
+            batches.c.state.in_(DISPATCHED_BATCHES),
+            batches.c.queued > 0,
+            batches.c.batch_id.not_in(bindparam("full", expanding=True)),
+        )
+        .order_by(
+            batches.c.priority.desc(), busy.c.running, batches.c.running, batches.c.created_at, batches.c.batch_id
+        )
+        .limit(1)
+    )
+
+
+FAIREST = _fairest()
+"""The batch that the next job is taken from: priority, then the owner and the batch with the fewest running jobs, then age."""
+
+_NEXT_JOB = (
+    select(jobs.c.job_id)
+    .where(jobs.c.batch_id == bindparam("of"), jobs.c.state == QUEUED)
+    .order_by(jobs.c.position)
+    .limit(1)
+)
+
+CLAIM_JOB = (
+    update(jobs)
+    .where(jobs.c.job_id == _NEXT_JOB.scalar_subquery())
+    .values(
+        state=RUNNING,
+        fence=jobs.c.fence + 1,
+        attempts=jobs.c.attempts + 1,
+        started_at=bindparam("now"),
+        evaluations_done=0,
+    )
+    .returning(*(column for column in jobs.c if column.name != "result"))
+)
+
+BEGIN_ATTEMPT = insert(attempts)
+
+CLAIM_BATCH = (
+    update(batches)
+    .where(batches.c.batch_id == bindparam("of"))
+    .values(
+        state=BatchState.RUNNING.value,
+        queued=batches.c.queued - 1,
+        running=batches.c.running + 1,
+        started_at=func.coalesce(batches.c.started_at, bindparam("now")),
+        row_version=batches.c.row_version + 1,
+    )
+)
+
+_ENDED_COLUMNS = (jobs.c.job_id, jobs.c.batch_id, jobs.c.position, jobs.c.spec, batches.c.last_seq)
+_JOBS_AND_BATCH = select(*_ENDED_COLUMNS).join(batches, batches.c.batch_id == jobs.c.batch_id)
+
+ATTEMPT_TO_END = _JOBS_AND_BATCH.where(
+    jobs.c.job_id == bindparam("of"), jobs.c.fence == bindparam("of_fence"), jobs.c.state == RUNNING
+)
+JOBS_TO_END = _JOBS_AND_BATCH.where(jobs.c.batch_id == bindparam("of"), jobs.c.state == QUEUED).order_by(
+    jobs.c.position
+)
+
+END_ATTEMPT = (
+    update(attempts)
+    .where(and_(attempts.c.job_id == bindparam("of"), attempts.c.fence == bindparam("of_fence")))
+    .values(outcome=bindparam("how"), ended_at=bindparam("now"))
+)
+
+END_JOB = (
+    update(jobs)
+    .where(jobs.c.job_id == bindparam("of"))
+    .values(
+        seq=bindparam("number"),
+        state=bindparam("new_state"),
+        ended_at=bindparam("now"),
+        result=bindparam("new_result"),
+        failure=bindparam("new_failure"),
+        resources=bindparam("used"),
+        evaluations_done=func.coalesce(bindparam("evaluated"), jobs.c.evaluations_done),
+    )
+)
+
+ADD_EVENT = insert(events)
+
+
+def change_of(count: str) -> str:
+    """The parameter of COUNT_ENDED that is added to a count of jobs."""
+    return f"{count}_change"
+
+
+NO_CHANGE = {change_of(count): 0 for count in COUNTED}
+
+COUNT_ENDED = (
+    update(batches)
+    .where(batches.c.batch_id == bindparam("of"))
+    .values(
+        **{count: batches.c[count] + bindparam(change_of(count)) for count in COUNTED},
+        last_seq=bindparam("last"),
+        worker_seconds=batches.c.worker_seconds + bindparam("wall"),
+        cpu_seconds=batches.c.cpu_seconds + bindparam("cpu"),
+        evaluations=batches.c.evaluations + bindparam("evaluated"),
+        peak_memory_bytes=case(
+            (batches.c.peak_memory_bytes < bindparam("peak"), bindparam("peak")), else_=batches.c.peak_memory_bytes
+        ),
+        row_version=batches.c.row_version + 1,
+    )
+)

@@ -1,0 +1,121 @@
+"""The supervisor against a store that fails for a while; workers that answer at once stand in for processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from stratopt.optimization import batch_manager
+from stratopt.optimization.batch_manager import BatchOptimizationManager
+from stratopt.optimization.exceptions import ResourceExhaustionError
+from stratopt.optimization.executor import ExecutorEvent, Finished
+from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Event, Job, JobId, counts_of_new_batch
+from stratopt.storage.memory_job_store import MemoryJobStore
+
+
+class AtOnce:
+    """An executor whose jobs have ended before anybody asks."""
+
+    def __init__(self) -> None:
+        self._ended: list[JobId] = []
+        self._woken = threading.Event()
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def free(self) -> int:
+        return 2 - len(self._ended)
+
+    def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
+        self._ended.append(job_id)
+
+    def kill(self, job_id: JobId) -> None:
+        self._ended.remove(job_id)
+
+    def events(self, timeout: float) -> Sequence[ExecutorEvent]:
+        if not self._ended:
+            self._woken.wait(timeout)
+            self._woken.clear()
+        ended, self._ended = self._ended, []
+        answer = {"type": "succeeded", "result": {"summary": {}}, "resources": {}}
+        return [Finished(job_id=job_id, message=answer) for job_id in ended]
+
+    def wake(self) -> None:
+        self._woken.set()
+
+
+class Failing(MemoryJobStore):
+    """Cannot write the named move the first few times, and counts how often batches are looked up."""
+
+    def __init__(self, move: str = "", times: int = 0) -> None:
+        super().__init__()
+        self._move, self._times = move, times
+        self.looked_up = 0
+
+    def _fail(self, move: str) -> None:
+        if move == self._move and self._times:
+            self._times -= 1
+            raise ResourceExhaustionError("the disk is full", code="storage_full")
+
+    def finish(self, *arguments: Any, **named: Any) -> Event | None:
+        self._fail("finish")
+        return super().finish(*arguments, **named)
+
+    def end_batch(self, *arguments: Any, **named: Any) -> Event | None:
+        self._fail("end_batch")
+        return super().end_batch(*arguments, **named)
+
+    def batch(self, batch_id: str) -> Batch | None:
+        self.looked_up += 1
+        return super().batch(batch_id)
+
+
+@contextmanager
+def supervising(store: Failing) -> Iterator[BatchOptimizationManager]:
+    manager = BatchOptimizationManager(store, AtOnce(), lambda job: {})
+    manager.start()
+    try:
+        yield manager
+    finally:
+        manager.stop()
+
+
+def submit(manager: BatchOptimizationManager, jobs: int) -> BatchId:
+    batch_id = BatchId("bat_1")
+    spec = JobSpec(strategy_id="s", strategy="RSI", symbol="BTC", timeframe="1d")
+    batch = Batch(
+        batch_id=batch_id,
+        state=BatchState.QUEUED,
+        counts=counts_of_new_batch(jobs),
+        request={},
+        parallel_jobs=2,
+        seed=0,
+    )
+    manager.submit(batch, [Job(job_id=JobId(f"job_{i}"), batch_id=batch_id, index=i, spec=spec) for i in range(jobs)])
+    return batch_id
+
+
+@pytest.mark.parametrize("move", ["finish", "end_batch"])
+def test_what_could_not_be_stored_is_stored_later(move: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_manager, "STORAGE_RETRY_SECONDS", 0.01)
+    store = Failing(move, times=3)
+    with supervising(store) as manager:
+        ended = manager.wait(submit(manager, jobs=3), timeout=20)
+    assert ended.state is BatchState.COMPLETED
+    assert ended.counts["succeeded"] == 3
+    assert [event.seq for event in store.events("bat_1")] == [1, 2, 3, 4]
+
+
+def test_a_job_s_end_costs_no_look_at_its_batch() -> None:
+    store = Failing()
+    with supervising(store) as manager:
+        batch_id = submit(manager, jobs=50)
+        while not store.events(batch_id, after_seq=50):
+            threading.Event().wait(0.005)
+    assert store.looked_up <= 3
