@@ -99,6 +99,15 @@ class ValidationConfig:
         return splits + self.permutation_runs
 
 
+SECTIONS: dict[str, type] = {
+    "search": SearchConfig,
+    "validation": ValidationConfig,
+    "costs": Costs,
+    "execution": Execution,
+}
+"""The parts of a spec that are documents of their own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """One strategy on one series. ``strategy_id`` and ``index`` name the job in its batch and do not influence its result."""
@@ -117,15 +126,14 @@ class JobSpec:
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-safe form."""
-        return asdict(self)
+        """JSON-safe form; lists and mappings in it are those of the spec, not copies."""
+        return vars(self) | {name: dict(vars(getattr(self, name))) for name in SECTIONS}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> JobSpec:
         """The spec of ``to_dict``."""
-        nested = {"search": SearchConfig, "validation": ValidationConfig, "costs": Costs, "execution": Execution}
         values = {f.name: document[f.name] for f in fields(cls) if f.name in document}
-        return cls(**{name: nested[name](**value) if name in nested else value for name, value in values.items()})
+        return cls(**{name: SECTIONS[name](**value) if name in SECTIONS else value for name, value in values.items()})
 
     @property
     def fingerprint(self) -> str:
