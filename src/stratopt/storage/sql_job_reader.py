@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import Engine, Select, and_, or_, select, tuple_
 
 from stratopt.optimization.jobs import Batch, BatchState, Event, Job, JobState
 from stratopt.storage import rows
+from stratopt.storage import statements as sql
 from stratopt.storage.failures import translated
 from stratopt.storage.schema import batches, events, jobs
-from stratopt.storage.statements import LIVE_BATCHES, QUEUED, RUNNING
-
-OPEN_JOBS = (QUEUED, RUNNING)
 
 
 class SqlJobReader:
@@ -24,7 +22,7 @@ class SqlJobReader:
 
     def batch(self, batch_id: str) -> Batch | None:
         """One batch."""
-        row = self._first(select(batches).where(batches.c.batch_id == batch_id))
+        row = self._first(sql.BATCH, {"of": batch_id})
         return None if row is None else rows.read_batch(row)
 
     def batches(
@@ -88,40 +86,36 @@ class SqlJobReader:
 
     def unfinished(self, owner: str | None = None) -> Sequence[Batch]:
         """Every batch that has not ended, oldest first."""
-        query = select(batches).where(batches.c.state.in_(LIVE_BATCHES)).order_by(batches.c.created_at)
+        query = select(batches).where(batches.c.state.in_(sql.LIVE_BATCHES)).order_by(batches.c.created_at)
         if owner is not None:
             query = query.where(batches.c.owner == owner)
         return [rows.read_batch(row) for row in self._all(query)]
 
     def expired(self, now: float) -> Sequence[str]:
         """Finished batches whose time of keeping is over."""
-        query = select(batches.c.batch_id).where(batches.c.expires_at < now, batches.c.state.not_in(LIVE_BATCHES))
+        query = select(batches.c.batch_id).where(batches.c.expires_at < now, batches.c.state.not_in(sql.LIVE_BATCHES))
         return [row["batch_id"] for row in self._all(query)]
 
     def queue_length(self) -> int:
         """Queued jobs of all batches."""
-        return self._number(select(func.sum(batches.c.queued)).where(batches.c.state.in_(LIVE_BATCHES)))
+        return self._number(sql.WAITING)
 
     def position(self, batch_id: str) -> int:
         """Queued jobs of batches that were submitted before this one."""
-        own = select(batches.c.created_at).where(batches.c.batch_id == batch_id).scalar_subquery()
-        earlier = and_(batches.c.state.in_(LIVE_BATCHES), batches.c.created_at < own)
-        return self._number(select(func.sum(batches.c.queued)).where(earlier))
+        return self._number(sql.WAITING_BEFORE, {"of": batch_id})
 
     def evaluations(self, batch_id: str) -> tuple[int, int]:
         """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
-        done = case((jobs.c.state.in_(OPEN_JOBS), jobs.c.evaluations_done), else_=jobs.c.evaluations_total)
-        sums = select(func.sum(done).label("done"), func.sum(jobs.c.evaluations_total).label("total"))
-        row = self._first(sums.where(jobs.c.batch_id == batch_id))
+        row = self._first(sql.EVALUATIONS, {"of": batch_id})
         return (int(row["done"] or 0), int(row["total"] or 0)) if row else (0, 0)
 
-    def _number(self, query: Select[Any]) -> int:
+    def _number(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> int:
         with translated(), self._reader.connect() as connection:
-            return int(connection.execute(query).scalar() or 0)
+            return int(connection.execute(query, parameters).scalar() or 0)
 
-    def _first(self, query: Select[Any]) -> Any:
+    def _first(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> Any:
         with translated(), self._reader.connect() as connection:
-            return connection.execute(query).mappings().first()
+            return connection.execute(query, parameters).mappings().first()
 
     def _all(self, query: Select[Any]) -> Any:
         with translated(), self._reader.connect() as connection:

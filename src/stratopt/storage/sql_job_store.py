@@ -7,34 +7,18 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, insert, select, update
 
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId
 from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
+from stratopt.storage import statements as sql
 from stratopt.storage.dialects import RELAXED
 from stratopt.storage.failures import translated
-from stratopt.storage.schema import batches, deliveries, events, idempotency_keys, jobs, webhooks
+from stratopt.storage.schema import batches, deliveries, events, jobs, webhooks
 from stratopt.storage.sql_job_reader import SqlJobReader
-from stratopt.storage.statements import (
-    ADD_EVENT,
-    ATTEMPT_TO_END,
-    BEGIN_ATTEMPT,
-    CLAIM_BATCH,
-    CLAIM_JOB,
-    COUNT_ENDED,
-    END_ATTEMPT,
-    END_JOB,
-    FAIREST,
-    JOBS_TO_END,
-    LIVE_BATCHES,
-    NO_CHANGE,
-    QUEUED,
-    RUNNING,
-    change_of,
-)
 
 IDEMPOTENCY_SECONDS = 86_400.0
 
@@ -70,24 +54,23 @@ class SqlJobStore(SqlJobReader):
                 return Submitted(batch=earlier, replayed=True)
             if limits:
                 _check_room(connection, batch, limits)
-            connection.execute(insert(batches).values(rows.batch_row(batch)))
-            connection.execute(insert(jobs), [rows.job_row(job) for job in jobs_])
+            connection.execute(sql.ADD_BATCH, rows.batch_row(batch))
+            connection.execute(sql.ADD_JOB, [rows.job_row(job) for job in jobs_])
             if key:
-                promise = {"owner": key.owner, "path": key.path, "key": key.key, "body_hash": key.body_hash}
                 connection.execute(
-                    insert(idempotency_keys).values(**promise, batch_id=batch.batch_id, created_at=batch.created_at)
+                    sql.ADD_KEY, {**asdict(key), "batch_id": batch.batch_id, "created_at": batch.created_at}
                 )
         return Submitted(batch=batch)
 
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
         """Move one queued job to running, raise its fence and count an attempt."""
         with self._write("claim", relaxed=True) as connection:
-            batch_id = connection.execute(FAIREST, {"full": list(full_batches)}).scalar()
+            batch_id = connection.execute(sql.FAIREST, {"full": list(full_batches)}).scalar()
             if batch_id is None:
                 return None
-            row = connection.execute(CLAIM_JOB, {"of": batch_id, "now": now}).mappings().one()
-            connection.execute(BEGIN_ATTEMPT, {"job_id": row["job_id"], "fence": row["fence"], "started_at": now})
-            connection.execute(CLAIM_BATCH, {"of": batch_id, "now": now})
+            row = connection.execute(sql.CLAIM_JOB, {"of": batch_id, "now": now}).mappings().one()
+            connection.execute(sql.BEGIN_ATTEMPT, {"job_id": row["job_id"], "fence": row["fence"], "started_at": now})
+            connection.execute(sql.CLAIM_BATCH, {"of": batch_id, "now": now})
         return rows.read_job(row)
 
     def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
@@ -96,7 +79,7 @@ class SqlJobStore(SqlJobReader):
             if evaluations_done:
                 connection.execute(
                     update(jobs)
-                    .where(jobs.c.job_id == bindparam("of"), jobs.c.state == RUNNING)
+                    .where(jobs.c.job_id == bindparam("of"), jobs.c.state == sql.RUNNING)
                     .values(evaluations_done=bindparam("done")),
                     [{"of": job_id, "done": done} for job_id, done in evaluations_done.items()],
                 )
@@ -111,11 +94,11 @@ class SqlJobStore(SqlJobReader):
     def finish(self, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
         """End the running attempt of a job."""
         with self._write("finish") as connection:
-            row = connection.execute(ATTEMPT_TO_END, {"of": job_id, "of_fence": fence}).mappings().first()
+            row = connection.execute(sql.ATTEMPT_TO_END, {"of": job_id, "of_fence": fence}).mappings().first()
             if row is None:
                 return None
             _close_attempt(connection, job_id, fence, ending.failure.code if ending.failure else "succeeded", now)
-            return _end_jobs(connection, [row], RUNNING, ending, now)[0]
+            return _end_jobs(connection, [row], sql.RUNNING, ending, now)[0]
 
     def release(self, job_id: str, fence: int, reason: str, now: float) -> bool:
         """Back to the queue after an infrastructure death."""
@@ -125,19 +108,19 @@ class SqlJobStore(SqlJobReader):
     def end_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
         """End every queued job of a batch the same way."""
         with self._write("end_queued") as connection:
-            found = connection.execute(JOBS_TO_END, {"of": batch_id}).mappings().all()
-            return _end_jobs(connection, found, QUEUED, ending, now) if found else []
+            found = connection.execute(sql.JOBS_TO_END, {"of": batch_id}).mappings().all()
+            return _end_jobs(connection, found, sql.QUEUED, ending, now) if found else []
 
     def set_cancelling(self, batch_id: str) -> Batch | None:
         """Mark an unfinished batch."""
         with self._write("cancel") as connection:
-            live = and_(batches.c.batch_id == batch_id, batches.c.state.in_(LIVE_BATCHES))
+            live = and_(batches.c.batch_id == batch_id, batches.c.state.in_(sql.LIVE_BATCHES))
             connection.execute(
                 update(batches)
                 .where(live)
                 .values(state=BatchState.CANCELLING.value, row_version=batches.c.row_version + 1)
             )
-            row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).mappings().first()
+            row = connection.execute(sql.BATCH, {"of": batch_id}).mappings().first()
         return None if row is None else rows.read_batch(row)
 
     def end_batch(
@@ -151,8 +134,8 @@ class SqlJobStore(SqlJobReader):
     ) -> Event | None:
         """End a batch whose jobs have all ended."""
         with self._write("end_batch") as connection:
-            row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).mappings().first()
-            if row is None or row["state"] not in LIVE_BATCHES or row["queued"] or row["running"]:
+            row = connection.execute(sql.BATCH, {"of": batch_id}).mappings().first()
+            if row is None or row["state"] not in sql.LIVE_BATCHES or row["queued"] or row["running"]:
                 return None
             counts = {name: row[name] for name in ("total", *rows.COUNTED)}
             event = rows.event_row(
@@ -168,7 +151,7 @@ class SqlJobStore(SqlJobReader):
     def recover(self, now: float) -> int:
         """Requeue what a dead server left running; an attempt that was cut short does not count."""
         with self._write("recover") as connection:
-            left = connection.execute(select(jobs.c.job_id, jobs.c.fence).where(jobs.c.state == RUNNING)).all()
+            left = connection.execute(select(jobs.c.job_id, jobs.c.fence).where(jobs.c.state == sql.RUNNING)).all()
             for job_id, fence in left:
                 _requeue(connection, job_id, fence, "server_restarted", now, counts=False)
         return len(left)
@@ -177,7 +160,7 @@ class SqlJobStore(SqlJobReader):
         """Remove a finished batch."""
         with self._write("delete") as connection:
             state = connection.execute(select(batches.c.state).where(batches.c.batch_id == batch_id)).scalar()
-            if state in LIVE_BATCHES:
+            if state in sql.LIVE_BATCHES:
                 raise BatchOptimizationError(
                     f"batch {batch_id} is {state}; cancel it first", code="batch_running", batch_id=batch_id
                 )
@@ -196,24 +179,17 @@ class SqlJobStore(SqlJobReader):
 
 
 def _check_room(connection: Connection, batch: Batch, limits: QueueLimits) -> None:
-    live = batches.c.state.in_(LIVE_BATCHES)
-    queued = connection.execute(select(func.sum(batches.c.queued)).where(live)).scalar() or 0
-    mine = select(func.count()).select_from(batches).where(live, batches.c.owner == batch.owner)
     limits.check(
-        queued_jobs=int(queued),
+        queued_jobs=int(connection.execute(sql.WAITING).scalar() or 0),
         new_jobs=batch.counts["total"],
-        active_batches=int(connection.execute(mine).scalar_one()),
+        active_batches=int(connection.execute(sql.LIVE_OF_OWNER, {"of_owner": batch.owner}).scalar_one()),
     )
 
 
 def _earlier(connection: Connection, key: IdempotencyKey, now: float) -> Batch | None:
-    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < now - IDEMPOTENCY_SECONDS))
-    same = and_(
-        idempotency_keys.c.owner == key.owner,
-        idempotency_keys.c.path == key.path,
-        idempotency_keys.c.key == key.key,
-    )
-    found = connection.execute(select(idempotency_keys).where(same)).mappings().first()
+    connection.execute(sql.FORGET_KEYS, {"before": now - IDEMPOTENCY_SECONDS})
+    same = {"of_owner": key.owner, "of_path": key.path, "of_key": key.key}
+    found = connection.execute(sql.PROMISE, same).mappings().first()
     if found is None:
         return None
     if found["body_hash"] != key.body_hash:
@@ -222,8 +198,7 @@ def _earlier(connection: Connection, key: IdempotencyKey, now: float) -> Batch |
             code="idempotency_key_reused",
             key=key.key,
         )
-    row = connection.execute(select(batches).where(batches.c.batch_id == found["batch_id"])).mappings().one()
-    return rows.read_batch(row)
+    return rows.read_batch(connection.execute(sql.BATCH, {"of": found["batch_id"]}).mappings().one())
 
 
 def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: Ending, now: float) -> list[Event]:
@@ -233,14 +208,14 @@ def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: En
         rows.event_row(batch_id, last + 1 + i, rows.EVENT_OF_STATE[ending.state], rows.ended_data(row, ending), now)
         for i, row in enumerate(ended)
     ]
-    connection.execute(ADD_EVENT, made)
+    connection.execute(sql.ADD_EVENT, made)
     same = rows.ending_parameters(ending, now)
     connection.execute(
-        END_JOB,
+        sql.END_JOB,
         [{"of": row["job_id"], "number": event["seq"], **same} for row, event in zip(ended, made, strict=True)],
     )
-    counts = NO_CHANGE | {change_of(was): -count, change_of(ending.state.value): count}
-    connection.execute(COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **_costs(ending)})
+    counts = sql.NO_CHANGE | {sql.change_of(was): -count, sql.change_of(ending.state.value): count}
+    connection.execute(sql.COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **_costs(ending)})
     return [rows.read_event(event) for event in made]
 
 
@@ -256,10 +231,10 @@ def _costs(ending: Ending) -> dict[str, float]:
 
 
 def _requeue(connection: Connection, job_id: str, fence: int, reason: str, now: float, *, counts: bool = True) -> bool:
-    values: dict[str, Any] = {"state": QUEUED, "started_at": None, "evaluations_done": 0}
+    values: dict[str, Any] = {"state": sql.QUEUED, "started_at": None, "evaluations_done": 0}
     if not counts:
         values["attempts"] = jobs.c.attempts - 1
-    current = and_(jobs.c.job_id == job_id, jobs.c.fence == fence, jobs.c.state == RUNNING)
+    current = and_(jobs.c.job_id == job_id, jobs.c.fence == fence, jobs.c.state == sql.RUNNING)
     if not connection.execute(update(jobs).where(current).values(values)).rowcount:
         return False
     _close_attempt(connection, job_id, fence, reason, now)
@@ -269,7 +244,7 @@ def _requeue(connection: Connection, job_id: str, fence: int, reason: str, now: 
 
 
 def _close_attempt(connection: Connection, job_id: str, fence: int, outcome: str, now: float) -> None:
-    connection.execute(END_ATTEMPT, {"of": job_id, "of_fence": fence, "how": outcome[:200], "now": now})
+    connection.execute(sql.END_ATTEMPT, {"of": job_id, "of_fence": fence, "how": outcome[:200], "now": now})
 
 
 def _touch(connection: Connection, batch_id: str, **values: Any) -> None:

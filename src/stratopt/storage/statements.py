@@ -4,15 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, select, update
 
 from stratopt.optimization.jobs import BatchState, JobState
 from stratopt.storage.rows import COUNTED
-from stratopt.storage.schema import attempts, batches, events, jobs
+from stratopt.storage.schema import attempts, batches, events, idempotency_keys, jobs
 
 RUNNING, QUEUED = JobState.RUNNING.value, JobState.QUEUED.value
 LIVE_BATCHES = (BatchState.QUEUED.value, BatchState.RUNNING.value, BatchState.CANCELLING.value)
 DISPATCHED_BATCHES = (BatchState.QUEUED.value, BatchState.RUNNING.value)
+OPEN_JOBS = (QUEUED, RUNNING)
+
+BATCH = select(batches).where(batches.c.batch_id == bindparam("of"))
+
+WAITING = select(func.sum(batches.c.queued)).where(batches.c.state.in_(LIVE_BATCHES))
+"""Queued jobs of all batches."""
+
+WAITING_BEFORE = WAITING.where(
+    batches.c.created_at < select(batches.c.created_at).where(batches.c.batch_id == bindparam("of")).scalar_subquery()
+)
+
+LIVE_OF_OWNER = (
+    select(func.count())
+    .select_from(batches)
+    .where(batches.c.state.in_(LIVE_BATCHES), batches.c.owner == bindparam("of_owner"))
+)
+
+EVALUATIONS = select(
+    func.sum(case((jobs.c.state.in_(OPEN_JOBS), jobs.c.evaluations_done), else_=jobs.c.evaluations_total)).label(
+        "done"
+    ),
+    func.sum(jobs.c.evaluations_total).label("total"),
+).where(jobs.c.batch_id == bindparam("of"))
+
+ADD_BATCH, ADD_JOB, ADD_KEY = insert(batches), insert(jobs), insert(idempotency_keys)
+
+FORGET_KEYS = delete(idempotency_keys).where(idempotency_keys.c.created_at < bindparam("before"))
+
+PROMISE = select(idempotency_keys).where(
+    and_(*(idempotency_keys.c[name] == bindparam(f"of_{name}") for name in ("owner", "path", "key")))
+)
+"""What an idempotency key was used for."""
 
 
 def _fairest() -> Any:
