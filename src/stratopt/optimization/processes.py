@@ -16,7 +16,6 @@ from threadpoolctl import ThreadpoolController
 
 PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-WORKER_NICENESS = 5
 LIBRARY_THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -67,11 +66,6 @@ def prefer_as_victim() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
     except OSError:
         return  # not every container allows it; the memory limit still holds
-
-
-def step_back() -> None:
-    """Leave the processor to the server whenever it has something to do: it answers within milliseconds beside busy workers."""
-    os.nice(WORKER_NICENESS)
 
 
 def alarm_after(seconds: float) -> None:

@@ -17,13 +17,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from stratopt.optimization.processes import (
-    SINGLE_THREADED,
-    die_with_parent,
-    limit_memory,
-    prefer_as_victim,
-    step_back,
-)
+from stratopt.optimization.processes import SINGLE_THREADED, die_with_parent, limit_memory, prefer_as_victim
 
 MESSAGE_BYTES = 4096
 
@@ -142,7 +136,6 @@ def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], opti
         for end in wakeup:
             os.close(end)
         prefer_as_victim()
-        step_back()
         limit_memory(options["memory_limit_bytes"])
         from stratopt.optimization import worker
 
