@@ -168,11 +168,10 @@ def _compound(wealth: float, power: float) -> float:
 def _ratios(table: MetricTable, returns: Float64Array1D, periods_per_year: float, risk_free_rate: float) -> None:
     excess = returns - ((1.0 + risk_free_rate) ** (1.0 / periods_per_year) - 1.0)
     annual = math.sqrt(periods_per_year)
-    mean = float(excess.mean())
-    deviation = float(excess.std(ddof=1)) if excess.size > 1 else math.nan
+    mean, deviation = _mean_and_deviation(excess)
     table.add("volatility", deviation * annual, "fewer than 2 periods")
     varies = deviation > _RATIO_OF_ROUNDING * abs(mean)
-    table.add("sharpe_ratio", mean / deviation * annual if varies else math.nan, "returns do not vary")
+    table.add("sharpe_ratio", sharpe_ratio(excess, periods_per_year), "returns do not vary")
     below = np.minimum(excess, 0.0)
     downside = math.sqrt(float(np.mean(below**2)))
     table.add("sortino_ratio", mean / downside * annual if downside > 0 else math.nan, "no period lost")
@@ -181,6 +180,17 @@ def _ratios(table: MetricTable, returns: Float64Array1D, periods_per_year: float
     table.add("omega_ratio", gains / losses if losses > 0 else math.nan, "no period lost")
     variance = deviation**2
     table.add("kelly_returns", mean / variance if varies else math.nan, "returns do not vary")
+
+
+def sharpe_ratio(returns: Float64Array1D, periods_per_year: float) -> float:
+    """Annual Sharpe ratio of returns in excess of the risk-free rate, ddof 1; NaN where they do not vary."""
+    mean, deviation = _mean_and_deviation(returns)
+    varies = deviation > _RATIO_OF_ROUNDING * abs(mean)
+    return mean / deviation * math.sqrt(periods_per_year) if varies else math.nan
+
+
+def _mean_and_deviation(returns: Float64Array1D) -> tuple[float, float]:
+    return float(returns.mean()), float(returns.std(ddof=1)) if returns.size > 1 else math.nan
 
 
 def _drawdowns(table: MetricTable, returns: Float64Array1D) -> None:

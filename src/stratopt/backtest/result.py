@@ -11,7 +11,7 @@ import numpy as np
 
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
-from stratopt.backtest.metrics import Metrics, MetricTable, compute_metrics
+from stratopt.backtest.metrics import Metrics, MetricTable, compute_metrics, sharpe_ratio
 from stratopt.backtest.window import Window
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D
@@ -122,6 +122,12 @@ class BacktestResult:
         table.reasons.update(from_returns.reasons)
         self._add_account(table, closed)
         return table.finish()
+
+    @property
+    def sharpe_ratio(self) -> float | None:
+        """The metric of this name alone; all of them together cost ten times as much."""
+        ratio = sharpe_ratio(self._returns(self.window.period_ends), self.window.periods_per_year)
+        return ratio if math.isfinite(ratio) else None
 
     @property
     def metric_reasons(self) -> dict[str, str]:

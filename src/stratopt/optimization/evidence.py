@@ -137,7 +137,7 @@ def _cost_facts(evaluator: TrialEvaluator, stitched: Int8Array1D, outside: Backt
 
     def sharpe_at(multiple: float) -> float | None:
         dearer = scaled_costs(evaluator.costs, min(multiple, most))
-        return evaluator.backtest(stitched, window.start, window.stop, costs=dearer).metrics["sharpe_ratio"]
+        return evaluator.backtest(stitched, window.start, window.stop, costs=dearer).sharpe_ratio
 
     free = evaluator.costs == scaled_costs(evaluator.costs, 0.0)
     even = None if free else break_even_multiple(sharpe_at)

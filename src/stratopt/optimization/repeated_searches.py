@@ -140,7 +140,7 @@ def _path_target(
 
 def _ratio(account: BacktestResult) -> float:
     """Sharpe ratio of a path; an account that never trades has none and counts as 0."""
-    return account.metrics["sharpe_ratio"] or 0.0
+    return account.sharpe_ratio or 0.0
 
 
 def _score(score: float | None) -> float:

@@ -109,7 +109,7 @@ def _sharpe(evaluator: TrialEvaluator, bars: Bars, params: Params, start: int, s
     target = evaluator.strategy.target(bars, params, direction)
     return backtest_signals(
         bars, target, costs=evaluator.costs, execution=evaluator.execution, start=start, stop=stop
-    ).metrics["sharpe_ratio"]
+    ).sharpe_ratio
 
 
 def _random_entries(spec: JobSpec, outside: BacktestResult) -> dict[str, Any] | None:
