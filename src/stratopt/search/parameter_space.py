@@ -13,7 +13,7 @@ from stratopt.errors import ParameterSpaceError
 from stratopt.search.distribution import Distribution, alternatives
 from stratopt.search.expression import Expression
 from stratopt.search.latent import Latent
-from stratopt.search.parameters import Choice, Fixed, FloatRange, IntRange, Parameter, Params
+from stratopt.search.parameters import Choice, Fixed, FloatRange, IntRange, Parameter, Params, When
 from stratopt.search.prior import from_unit
 
 MOST_COUNTED = 1_000_000
@@ -104,11 +104,15 @@ class ParameterSpace:
     def resolve(self, drawn: Mapping[str, float]) -> Params:
         """Parameters for the drawn latent values; those of inactive branches are left out (and need not be drawn)."""
         params: Params = {}
-        for name, parameter in self.parameters.items():
-            if not self.is_active(name, params):
-                continue
-            params[name] = parameter.value if isinstance(parameter, Fixed) else parameter.resolve(drawn[name], params)
+        for name, when, resolve in self._resolvers:
+            if not when or self.is_active(name, params):
+                params[name] = resolve(drawn.get(name), params)
         return params
+
+    @cached_property
+    def _resolvers(self) -> Sequence[tuple[str, When, Any]]:
+        """Name, condition and method of each parameter: engines resolve a dozen candidates for each point that they ask for."""
+        return [(name, parameter.when, parameter.resolve) for name, parameter in self.parameters.items()]
 
     def unresolve(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Latent values that resolve to ``params``; those of inactive branches are left out."""

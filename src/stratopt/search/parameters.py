@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -76,7 +77,7 @@ class Range:
         """Earlier parameters whose values this one needs."""
         return tuple(name for name in (self.above, self.at_most, self.ratio_of, *parents_of(self.when)) if name)
 
-    @property
+    @cached_property
     def is_dependent(self) -> bool:
         """Whether the bounds move with another parameter."""
         return bool(self.above or self.at_most or self.ratio_of)
@@ -96,10 +97,10 @@ class FloatRange(Range):
 
     def resolve(self, drawn: float, known: Mapping[str, Any]) -> float:
         """The parameter's value for what the engine drew, given the values of earlier parameters."""
-        if self.ratio_of:
-            return float(drawn * known[self.ratio_of])
         if not self.is_dependent:
             return float(min(max(drawn, self.low), self.high))
+        if self.ratio_of:
+            return float(drawn * known[self.ratio_of])
         low, high = self.bounds(known)
         return _between(float(drawn), low, high, self.log)
 
@@ -146,11 +147,11 @@ class IntRange(Range):
 
     def resolve(self, drawn: float, known: Mapping[str, Any]) -> int:
         """The parameter's value for what the engine drew, given the values of earlier parameters."""
+        if not self.is_dependent:
+            return int(min(max(round(drawn), self.low), self.high))
         low, high = self.bounds(known)
         if self.ratio_of:
             return int(min(max(round(drawn * known[self.ratio_of]), low), high))
-        if not self.is_dependent:
-            return int(min(max(round(drawn), low), high))
         return int(min(math.floor(_between(float(drawn), low, high + 1, self.log)), high))
 
     def unresolve(self, value: Any, known: Mapping[str, Any]) -> float:
@@ -256,6 +257,11 @@ class Fixed:
     def parents(self) -> tuple[str, ...]:
         """Earlier parameters whose values this one needs."""
         return parents_of(self.when)
+
+    def resolve(self, drawn: float | None, known: Mapping[str, Any]) -> Value:
+        """The value, whatever was drawn."""
+        del drawn, known
+        return self.value
 
     def check(self, value: Any, name: str) -> Value:
         """``value`` if it is the fixed one, or ParameterSpaceError."""
