@@ -123,6 +123,7 @@ class Batch:
     """A batch as the store knows it. ``counts`` has one entry a job state plus ``total`` and always adds up.
 
     ``worker_seconds``, ``cpu_seconds``, ``evaluations`` are sums and ``peak_memory_bytes`` the largest over the jobs that have ended.
+    ``traceparent`` is the span of the request that submitted it, as W3C Trace Context writes it.
     """
 
     batch_id: BatchId
@@ -148,6 +149,7 @@ class Batch:
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     evaluations: int = 0
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

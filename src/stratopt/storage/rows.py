@@ -51,6 +51,7 @@ def batch_row(batch: Batch) -> dict[str, Any]:
         "expires_at": batch.expires_at,
         "last_seq": 0,
         "row_version": 0,
+        "traceparent": batch.traceparent,
     }
 
 
@@ -76,6 +77,7 @@ def read_batch(row: RowMapping | Mapping[str, Any]) -> Batch:
         expires_at=row["expires_at"],
         row_version=row["row_version"],
         failure=load(row["failure"]),
+        traceparent=row["traceparent"],
         **{name: row[name] for name in ("worker_seconds", "cpu_seconds", "peak_memory_bytes", "evaluations")},
     )
 
