@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+os.environ.setdefault("STRATOPT_CONFIG_FILE", os.devnull)  # what the machine's user has configured is no part of a test
+
 
 @pytest.fixture(scope="session")
 def pango() -> None:

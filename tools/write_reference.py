@@ -13,8 +13,11 @@ STRATEGIES, OPENAPI, SETTINGS, ERRORS = (
 )
 REPORT_SCHEMA = REFERENCE / "batch-report.schema.json"
 OTHER_VARIABLES = (
-    ("STRATOPT_SERVER", "`http://127.0.0.1:8000`", "server that `stratopt batch` talks to"),
-    ("STRATOPT_API_KEY_FILE", "none", "file with the API key that `stratopt batch` sends"),
+    (
+        "STRATOPT_CONFIG_FILE",
+        "none",
+        "TOML file that is read in place of the project's and the user's; as `stratopt --config FILE`",
+    ),
     ("STRATOPT_DISABLE_JIT", "off", "`1` runs every kernel as plain Python, for debugging"),
 )
 
@@ -74,7 +77,7 @@ def openapi_document() -> str:
 
 
 def settings_page() -> str:
-    """Every environment variable as Markdown."""
+    """Every setting as Markdown."""
     from pydantic_core import PydanticUndefined
 
     from stratopt.settings import Settings
@@ -82,7 +85,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables. Written by `tools/write_reference.py`.",
+        "Environment variables. All but the last two are keys of [configuration files](../how-to/configure.md) too, in small letters and without",
+        "`STRATOPT_`. Written by `tools/write_reference.py`.",
         "",
         "| variable | default | meaning |",
         "| --- | --- | --- |",

@@ -135,7 +135,7 @@ def _assemble(
             sender.wake()
 
     provider = exporting_provider() if settings.traces else None
-    spans = BatchSpans(provider)
+    spans = BatchSpans(provider, store.batch)
     gate = ResourceGate(
         minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20,
         maximum_load_per_core=settings.maximum_load_per_core,

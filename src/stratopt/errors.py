@@ -1,6 +1,7 @@
 """The root of every error that stratopt raises on purpose.
 
 StratoptError                      stable ``code``, human ``message``, machine ``context``
+├── ConfigurationError             a configuration file that cannot be used
 ├── MarketDataError                market/      data that is missing, malformed or refused
 ├── ParameterSpaceError            search/      a space that cannot be built, read or sampled
 ├── StrategyError                  strategies/  a strategy that is unknown, invalid or that raised
@@ -37,6 +38,12 @@ def _rebuild(kind: type[StratoptError], message: str, code: str, context: dict[s
     error = kind.__new__(kind)
     StratoptError.__init__(error, message, code=code, **context)
     return error
+
+
+class ConfigurationError(StratoptError):
+    """A configuration file is missing, unreadable or says something that is not a setting."""
+
+    code = "invalid_configuration"
 
 
 class MarketDataError(StratoptError):

@@ -1,4 +1,4 @@
-"""Every environment variable of stratopt, typed, with its unit in its name."""
+"""Every setting of stratopt, typed, with its unit in its name, and where it may come from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import ipaddress
 import os
 from pathlib import Path
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from stratopt.settings_file import config_files, read_settings
 
 
 def _default_data_dir() -> Path:
@@ -15,10 +17,10 @@ def _default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "stratopt"
 
 
-class Settings(BaseSettings):
-    """``STRATOPT_`` + the name in capitals, for example ``STRATOPT_DATA_DIR``."""
+class SettingFields(BaseModel):
+    """Names, types and limits: what a configuration file may say."""
 
-    model_config = SettingsConfigDict(env_prefix="STRATOPT_", extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data_dir: Path = Field(
         default_factory=_default_data_dir, description="database, imported market data, artefacts; one server at a time"
@@ -84,6 +86,8 @@ class Settings(BaseSettings):
     database_max_pages: int | None = Field(
         default=None, ge=1, description="most pages of 4096 bytes that the database may grow to; no limit by default"
     )
+    server: str = Field(default="http://127.0.0.1:8000", description="server that `stratopt batch` talks to")
+    api_key_file: Path | None = Field(default=None, description="file with the API key that `stratopt batch` sends")
     crash_point: str | None = Field(
         default=None,
         description="for tests: kill the server there, as `finish.before_commit` or `finish.after_commit:3`",
@@ -95,6 +99,25 @@ class Settings(BaseSettings):
         for part in filter(None, (part.strip() for part in text.split(","))):
             ipaddress.ip_network(part)
         return text
+
+
+class Settings(BaseSettings, SettingFields):
+    """Arguments, before ``STRATOPT_`` + the name in capitals, before the project's file, before the user's, before defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="STRATOPT_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the configuration files behind the environment."""
+        files = [InitSettingsSource(settings_cls, read_settings(path, SettingFields)) for _, path in config_files()]
+        return (init_settings, env_settings, *files)
 
     @property
     def database_path(self) -> Path:

@@ -30,6 +30,8 @@ from stratopt.storage.sql_job_store import SqlJobStore
 
 SUCCESS = Ending(state=JobState.SUCCEEDED, result={"summary": {"x": 1}, "artifacts": {"trials": "a" * 64 + ".parquet"}})
 FAILURE = Ending(state=JobState.FAILED, failure=Failure(code="strategy_error", message="it broke"))
+DIED = Ending(state=JobState.FAILED, failure=Failure(code="worker_died", message="it died"))
+CANCELLED = Ending(state=JobState.CANCELLED, failure=Failure(code="cancelled", message="it was cancelled"))
 
 
 def open_sqlite(folder: Path) -> SqlJobStore:
@@ -91,6 +93,51 @@ def test_what_ended_jobs_cost_is_added_up(store: JobStore) -> None:
     assert (found.worker_seconds, found.cpu_seconds) == (3.0, 2.0)
     assert (found.peak_memory_bytes, found.evaluations) == (300, 11)
     assert [job.evaluations_done for job in store.jobs(batch.batch_id)] == [7, 4, 0]
+
+
+TOLD = {"wall_seconds": 2.0, "cpu_seconds": 1.5, "peak_memory_bytes": 300, "evaluations": 7, "evaluations_resumed": 0}
+LAST = {"wall_seconds": 1.0, "cpu_seconds": 0.5, "peak_memory_bytes": 200, "evaluations": 10, "evaluations_resumed": 6}
+
+
+@pytest.mark.parametrize("cut_by", ["death", "death that told more", "restart"])
+def test_what_a_lost_attempt_told_is_in_the_sums(store: JobStore, cut_by: str) -> None:
+    """Evaluations that the next attempt reads from a checkpoint count once."""
+    batch, jobs = make_batch(1)
+    store.submit(batch, jobs)
+    store.claim(full_batches=[], now=1.0)
+    store.progress({jobs[0].job_id: TOLD}, {})
+    if cut_by == "restart":
+        store.recover(2.0)
+    else:
+        used = {**TOLD, "wall_seconds": 2.5, "evaluations": 8} if "more" in cut_by else None
+        assert store.release(jobs[0].job_id, 1, "signal SIGKILL", 2.0, used)
+    more = "more" in cut_by
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert (found.worker_seconds, found.cpu_seconds) == (2.5 if more else 2.0, 1.5)
+    assert (found.evaluations, found.peak_memory_bytes, found.lost_attempts) == (8 if more else 7, 300, 1)
+    again = store.claim(full_batches=[], now=3.0)
+    assert again is not None
+    assert again.resources == {}
+    store.finish(again.job_id, again.fence, replace(SUCCESS, resources=LAST), 4.0)
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert (found.worker_seconds, found.cpu_seconds) == (3.5 if more else 3.0, 2.0)
+    assert (found.evaluations, found.peak_memory_bytes, found.lost_attempts) == (12 if more else 11, 300, 1)
+
+
+def test_an_attempt_that_told_nothing_is_counted_and_nothing_is_invented(store: JobStore) -> None:
+    batch, jobs = make_batch(3)
+    store.submit(batch, jobs)
+    for _ in range(2):
+        store.claim(full_batches=[], now=1.0)
+    store.release(jobs[0].job_id, 1, "signal SIGSEGV", 2.0)
+    store.finish(jobs[1].job_id, 1, DIED, 2.0)
+    store.end_queued(batch.batch_id, CANCELLED, 3.0)
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert (found.worker_seconds, found.cpu_seconds, found.evaluations, found.peak_memory_bytes) == (0.0, 0.0, 0, 0)
+    assert found.lost_attempts == 2
 
 
 def test_what_was_submitted_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -248,7 +295,7 @@ def test_progress_is_kept_for_running_jobs_only(store: JobStore) -> None:
     batch, jobs = make_batch(2)
     store.submit(batch, jobs)
     store.claim(full_batches=[], now=1.0)
-    store.progress({jobs[0].job_id: 7, jobs[1].job_id: 7}, {batch.batch_id: 12.5})
+    store.progress({job.job_id: {"evaluations": 7} for job in jobs}, {batch.batch_id: 12.5})
     assert [job.evaluations_done for job in store.jobs(batch.batch_id)] == [7, 0]
     assert store.evaluations(batch.batch_id) == (7, 20)
     found = store.batch(batch.batch_id)

@@ -62,6 +62,12 @@ def test_a_long_search_goes_on_where_it_was(tmp_path: Path, algorithm: str, vict
     assert_same_results(batch, expected)
     (item,) = batch.results()
     assert item["resources"]["evaluations_resumed"] >= KILLED_AT - LOST_AT_MOST
+    cost, last = batch.status["resources"], item["resources"]
+    assert cost["lost_attempts"] == 1
+    assert cost["cpu_seconds"] > last["cpu_seconds"]
+    assert cost["worker_seconds"] > last["wall_seconds"] + KILLED_AT * 0.01 * 0.8
+    computed = last["evaluations"] - last["evaluations_resumed"]
+    assert KILLED_AT - LOST_AT_MOST <= cost["evaluations"] - computed <= evaluations(server)
     around = once - EVALUATIONS
     assert evaluations(server) <= EVALUATIONS + 2 * around + LOST_AT_MOST
     assert list((server.data_dir / "checkpoints").iterdir()) == []

@@ -73,6 +73,14 @@ def test_2_and_5_a_crashing_strategy_is_poison_after_three_attempts(
     assert_invariants(server)
 
 
+def test_2_the_clock_of_attempts_that_died_at_once_is_known_and_their_cpu_is_not(server: Server) -> None:
+    batch = server.submit(["Segfaults"]).wait()
+    cost = batch.status["resources"]
+    assert cost["lost_attempts"] == 3
+    assert cost["worker_seconds"] > 0
+    assert (cost["cpu_seconds"], cost["evaluations"], cost["peak_memory_bytes"]) == (0.0, 0, None)
+
+
 def test_2_a_death_that_does_not_repeat_is_only_retried(server: Server) -> None:
     (item,) = server.submit(["KilledOnce"]).wait().results()
     assert (item["status"], item["attempts"]) == ("succeeded", 2)

@@ -74,6 +74,10 @@ def test_spans_are_sent_and_logs_name_their_trace(
     assert all(batch.start_time_unix_nano <= j.start_time_unix_nano < j.end_time_unix_nano for j in named["job"])
     requests = [span for span in collector.spans if span.name not in named]
     assert any("/api/v1/optimize/batch" in span.name for span in requests), {span.name for span in requests}
+    (link,) = batch.links
+    (submission,) = [span for span in requests if span.span_id == link.span_id]
+    assert (submission.trace_id, submission.name) == (link.trace_id, "POST /api/v1/optimize/batch")
+    assert batch.trace_id != submission.trace_id
     lines = [json.loads(line) for line in (tmp_path / "server.log").read_text().splitlines() if line.startswith("{")]
     submitted = [line for line in lines if line.get("route") == "/api/v1/optimize/batch"]
     traces = {span.trace_id.hex() for span in requests}

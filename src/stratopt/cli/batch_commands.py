@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import time
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from stratopt.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, fail, print_json, say, stdout, table
+from stratopt.cli.output import EXIT_INTERRUPTED, EXIT_USAGE, fail, print_json, say, stdout, table
+from stratopt.cli.request_file import read_request
 
 app = typer.Typer(help="Submit, follow and read batches on a server.", no_args_is_help=True)
-Server = Annotated[str, typer.Option("--server", envvar="STRATOPT_SERVER", help="Address of the server.")]
+Server = Annotated[
+    str | None, typer.Option("--server", help="Address of the server; the setting `server` if not given.")
+]
 ApiKey = Annotated[
-    str | None, typer.Option("--api-key-file", envvar="STRATOPT_API_KEY_FILE", help="File that holds the API key.")
+    Path | None,
+    typer.Option("--api-key-file", help="File that holds the API key; the setting `api_key_file` if not given."),
 ]
 BatchId = Annotated[str, typer.Argument(help="bat_...")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end and print the ranking.")]
 FailOn = Annotated[str, typer.Option("--fail-on", help="Exit with 7 when any, all or never strategies failed.")]
 SECOND_THOUGHT_SECONDS = 3.0
-DEFAULT_SERVER = "http://127.0.0.1:8000"
 
 
-def connect(server: str, key_file: str | None) -> Any:
-    """A client of the server."""
+def connect(server: str | None, key_file: Path | None) -> Any:
+    """A client of the server; what is not given comes from the settings."""
     from stratopt.client.client import Client
+    from stratopt.settings import Settings
 
-    return Client(server, api_key=Path(key_file).read_text().strip() if key_file else None)
-
-
-def read_request(path: Path) -> dict[str, Any]:
-    """A request out of a JSON or TOML file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
-        fail(f"cannot read {path}: {error}", EXIT_INVALID)
+    given = {"server": server, "api_key_file": key_file}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    key = settings.api_key_file.read_text().strip() if settings.api_key_file else None
+    return Client(settings.server, api_key=key)
 
 
 @app.command()
 def submit(
-    request: Annotated[Path, typer.Argument(help="JSON or TOML file with the body of POST /api/v1/optimize/batch.")],
-    server: Server = DEFAULT_SERVER,
+    request: Annotated[
+        Path, typer.Argument(help="TOML, YAML or JSON file with the body of POST /api/v1/optimize/batch.")
+    ],
+    server: Server = None,
     api_key_file: ApiKey = None,
     watch: Watch = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, and say what it would do.")] = False,
@@ -75,7 +73,7 @@ def _tell_submitted(batch: Any, watch: bool, as_json: bool, fail_on: str) -> Non
 @app.command()
 def watch(
     batch_id: BatchId,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
     api_key_file: ApiKey = None,
     as_json: AsJson = False,
     fail_on: FailOn = "any",
@@ -112,9 +110,7 @@ def _leave(batch: Any) -> None:
 
 
 @app.command()
-def results(
-    batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None, as_json: AsJson = False
-) -> None:
+def results(batch_id: BatchId, server: Server = None, api_key_file: ApiKey = None, as_json: AsJson = False) -> None:
     """Print the ranking so far, or every result as JSON. Example: stratopt batch results bat_0123 --json."""
     from stratopt.cli.watching import show_ranking
 
@@ -132,7 +128,7 @@ def report(
     format: Annotated[str, typer.Option("--format", "-f", help="html, csv, json, md, txt or pdf.")] = "html",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Also before the batch has ended.")] = False,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
     api_key_file: ApiKey = None,
 ) -> None:
     """Read the report of a batch. Example: stratopt batch report bat_0123 -f html -o report.html."""
@@ -152,7 +148,7 @@ def report(
 
 
 @app.command()
-def cancel(batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None) -> None:
+def cancel(batch_id: BatchId, server: Server = None, api_key_file: ApiKey = None) -> None:
     """End a batch; finished results stay. Example: stratopt batch cancel bat_0123."""
     with connect(server, api_key_file) as client:
         stdout.print(client.batch(batch_id).cancel().status["status"])
@@ -161,7 +157,7 @@ def cancel(batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: Api
 @app.command()
 def retry(
     batch_id: BatchId,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
     api_key_file: ApiKey = None,
     watch: Watch = False,
     as_json: AsJson = False,
@@ -173,9 +169,7 @@ def retry(
 
 
 @app.command()
-def errors(
-    batch_id: BatchId, server: Server = DEFAULT_SERVER, api_key_file: ApiKey = None, as_json: AsJson = False
-) -> None:
+def errors(batch_id: BatchId, server: Server = None, api_key_file: ApiKey = None, as_json: AsJson = False) -> None:
     """What went wrong in a batch, and what to do about it. Example: stratopt batch errors bat_0123."""
     with connect(server, api_key_file) as client:
         found = client.batch(batch_id).errors()
@@ -198,7 +192,7 @@ def errors(
 
 @app.command("list")
 def list_batches(
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
     api_key_file: ApiKey = None,
     status: Annotated[str | None, typer.Option(help="Only batches in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,

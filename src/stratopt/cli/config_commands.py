@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Annotated, Any
 
 import typer
@@ -11,46 +12,63 @@ from stratopt.cli.output import print_json, say, stdout, table
 
 app = typer.Typer(help="Settings in force, and where they come from.", no_args_is_help=True)
 PREFIX = "STRATOPT_"
-CLIENT_VARIABLES = {"STRATOPT_SERVER": "http://127.0.0.1:8000", "STRATOPT_API_KEY_FILE": None}
-OTHER_VARIABLES = {"STRATOPT_DISABLE_JIT"}
+OTHER_VARIABLES = {"STRATOPT_CONFIG_FILE", "STRATOPT_DISABLE_JIT"}
+PASSWORD_IN_ADDRESS = re.compile(r"(?<=//)[^/@\s]+(?=@)")
 
 
 @app.command()
-def show(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False) -> None:
-    """Every setting with its value and its source; secrets are not shown. Example: stratopt config show --json."""
+def show(
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Also its name in a file, and the variable or file it comes from.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+) -> None:
+    """Every setting with its value and its source; secrets are not shown. Example: stratopt config show --origin."""
     rows = effective_settings()
-    if as_json:
-        print_json(rows)
-    else:
-        titles = [("variable", "Variable"), ("value", "Value"), ("source", "Source")]
-        stdout.print(table(titles, [{**row, "value": _text(row["value"])} for row in rows]))
     known = {row["variable"] for row in rows} | OTHER_VARIABLES
+    columns = ["variable", "value", "source", *(["setting", "origin"] if origin else [])]
+    shown = [{name: row[name] for name in columns} for row in rows]
+    if as_json:
+        print_json(shown)
+    else:
+        texts = [{name: "none" if value is None else str(value) for name, value in row.items()} for row in shown]
+        stdout.print(table([(name, name.capitalize()) for name in columns], texts))
+    if origin:
+        _tell_files()
     for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
         say(f"warning: {name} is set and is no setting of stratopt", "yellow")
 
 
-def effective_settings() -> list[dict[str, Any]]:
-    """Variable, value and source (``environment`` or ``default``) of every setting."""
-    from stratopt.monitoring.log_setup import REDACTED, SECRET_NAMES
-    from stratopt.settings import Settings
+def _tell_files() -> None:
+    from stratopt.settings_file import config_files
 
-    settings = Settings()
-    values = {f"{PREFIX}{name.upper()}": getattr(settings, name) for name in Settings.model_fields}
-    values |= {name: os.environ.get(name, default) for name, default in CLIENT_VARIABLES.items()}
-    given = {name.upper() for name in os.environ}
-    return [
-        {
-            "variable": name,
-            "value": REDACTED if value is not None and SECRET_NAMES.search(name) else _plain(value),
-            "source": "environment" if name in given else "default",
-        }
-        for name, value in values.items()
-    ]
+    for kind, path in config_files():
+        say(f"{kind}: {path}" + ("" if path.exists() else " (not there)"))
+
+
+def effective_settings() -> list[dict[str, Any]]:
+    """Every setting: variable, name in a file (``setting``), value, kind of source, and which variable or file it is (``origin``)."""
+    from stratopt.monitoring.log_setup import REDACTED, SECRET_NAMES
+    from stratopt.settings import SettingFields, Settings
+    from stratopt.settings_file import config_files, read_settings
+
+    settings, files = Settings(), [(kind, path, read_settings(path, SettingFields)) for kind, path in config_files()]
+    given = {name.upper() for name, value in os.environ.items() if value}
+    rows = []
+    for name in Settings.model_fields:
+        variable, value = f"{PREFIX}{name.upper()}", getattr(settings, name)
+        sources = [("environment", variable)] if variable in given else []
+        sources += [(kind, str(path)) for kind, path, values in files if name in values]
+        source, origin = [*sources, ("default", "default")][0]
+        hidden = value is not None and SECRET_NAMES.search(name)
+        shown = REDACTED if hidden else _plain(value)
+        rows.append({"variable": variable, "setting": name, "value": shown, "source": source, "origin": origin})
+    return rows
 
 
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, int | float | str) else str(value)
+    from stratopt.monitoring.log_setup import REDACTED, SECRET_VALUES
 
-
-def _text(value: Any) -> str:
-    return "none" if value is None else str(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    return PASSWORD_IN_ADDRESS.sub(REDACTED, SECRET_VALUES.sub(REDACTED, str(value)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stratopt.cli.batch_commands import DEFAULT_SERVER, ApiKey, Server, connect
+from stratopt.cli.batch_commands import ApiKey, Server, connect
 from stratopt.cli.output import EXIT_INVALID, EXIT_USAGE, fail, say, stdout
 
 app = typer.Typer(help="Write results in other languages.", no_args_is_help=True)
@@ -21,7 +21,7 @@ def pine(
     ],
     strategy_id: Annotated[str | None, typer.Argument(help="Which result of the batch.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
     api_key_file: ApiKey = None,
 ) -> None:
     """Write a result as a TradingView strategy (Pine Script v6).

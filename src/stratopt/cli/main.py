@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -63,8 +64,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    config: str | None = typer.Option(
+        None, "--config", help="Take settings from this TOML file alone, as STRATOPT_CONFIG_FILE does."
+    ),
 ) -> None:
     """Hold the options of every command."""
+    if config:
+        os.environ["STRATOPT_CONFIG_FILE"] = config  # servers that a command starts read the same file
 
 
 def main() -> None:

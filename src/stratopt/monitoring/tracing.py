@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from stratopt._version import __version__
 from stratopt.errors import StratoptError
-from stratopt.optimization.jobs import BatchState, Ending, Job, JobState
+from stratopt.optimization.jobs import Batch, BatchState, Ending, Job, JobState
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 NANOSECONDS = 1_000_000_000
+W3C = TraceContextTextMapPropagator()
 
 
 def exporting_provider() -> TracerProvider:
@@ -35,11 +38,23 @@ def exporting_provider() -> TracerProvider:
     return provider
 
 
-class BatchSpans:
-    """Spans of batches with those of their jobs in them; a batch that a restart cut in two has two."""
+def current_traceparent() -> str | None:
+    """The span that this code runs in, as the header of W3C Trace Context; None where there is none."""
+    carrier: dict[str, str] = {}
+    W3C.inject(carrier)
+    return carrier.get("traceparent")
 
-    def __init__(self, provider: TracerProvider | None) -> None:
+
+class BatchSpans:
+    """Spans of batches with those of their jobs in them; a batch that a restart cut in two has two.
+
+    A batch is a trace of its own, for it may end hours after the request that submitted it; a link leads to that request's span.
+    ``find`` looks a batch up.
+    """
+
+    def __init__(self, provider: TracerProvider | None, find: Callable[[str], Batch | None]) -> None:
         self._tracer = None if provider is None else provider.get_tracer("stratopt", __version__)
+        self._find = find
         self._open: dict[str, Span] = {}
         self._lock = threading.Lock()
 
@@ -80,10 +95,20 @@ class BatchSpans:
             if job.batch_id not in self._open:
                 self._open[job.batch_id] = self._tracer.start_span(
                     "batch",
+                    context=Context(),
                     start_time=int(job.created_at * NANOSECONDS),
                     attributes={"stratopt.batch_id": job.batch_id},
+                    links=_links(self._find(job.batch_id)),
                 )
             return self._open[job.batch_id]
+
+
+def _links(batch: Batch | None) -> list[Link]:
+    """To the span of the request that submitted the batch, if that had one."""
+    if batch is None or batch.traceparent is None:
+        return []
+    submitted = trace.get_current_span(W3C.extract({"traceparent": batch.traceparent}, Context())).get_span_context()
+    return [Link(submitted)] if submitted.is_valid else []
 
 
 def add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stratopt.errors import StratoptError
@@ -31,11 +31,27 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Running:
-    """A job that a worker has; ``deadline`` is monotonic, ``deadline_is_batch`` says whose limit it is."""
+    """A job that a worker has; times are monotonic, ``deadline_is_batch`` says whose limit it is, ``used`` what the worker told last."""
 
     job: Job
+    began: float
     deadline: float
     deadline_is_batch: bool
+    used: Mapping[str, float] = field(default_factory=dict)
+
+    def spent(self) -> Mapping[str, float]:
+        """What an attempt that ends now without its worker's word has used: the clock's seconds, and the rest as it was told last."""
+        return {**self.used, "wall_seconds": round(time.monotonic() - self.began, 6)}
+
+
+@dataclass(frozen=True)
+class Dead:
+    """An attempt whose worker died; its job is queued again at the monotonic time ``again_at``."""
+
+    job: Job
+    again_at: float
+    reason: str
+    used: Mapping[str, float]
 
 
 @dataclass
@@ -101,13 +117,11 @@ class BatchOptimizationManager:
         self._on_batch_ended = on_batch_ended
         self._announcement = announcement
         self._running: dict[JobId, Running] = {}
-        self._requeue_at: list[tuple[float, Job, str]] = []
+        self._dead: list[Dead] = []
         self._held: list[tuple[Job, Ending]] = []
         self._unsettled: set[BatchId] = set()
         self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
-        self._progress: dict[JobId, int] = {}
-        self._usage: dict[JobId, Mapping[str, float]] = {}
         self._next: dict[str, float] = {"progress": 0.0, "clock": 0.0, "storage": 0.0, "housekeeping": 0.0}
         self._changed = threading.Condition()
         self._revision: Counter[str] = Counter()
@@ -175,9 +189,8 @@ class BatchOptimizationManager:
 
     def usage(self, batch_id: str | None = None) -> Mapping[JobId, Mapping[str, float]]:
         """What running jobs, of one batch or all, last said that they cost."""
-        running = {job_id: r.job.batch_id for job_id, r in self._running.copy().items()}
-        known = self._usage.copy()
-        return {j: known[j] for j, of in running.items() if j in known and batch_id in (None, of)}
+        running = self._running.copy()
+        return {j: r.used for j, r in running.items() if r.used and batch_id in (None, r.job.batch_id)}
 
     def _tell(self, action: Callable[[], None]) -> None:
         self._inbox.append(action)
@@ -225,9 +238,9 @@ class BatchOptimizationManager:
 
     def _patience(self) -> float:
         now = time.monotonic()
-        moments = [now + IDLE_SECONDS, *(at for at, _, _ in self._requeue_at)]
+        moments = [now + IDLE_SECONDS, *(dead.again_at for dead in self._dead)]
         moments += [live.deadline for live in self._live.values()]
-        if self._progress:
+        if any(running.used for running in self._running.values()):
             moments.append(self._next["progress"])
         earliest = max(min(moments), self._next["storage"])
         return max(0.0, earliest - now)
@@ -240,7 +253,7 @@ class BatchOptimizationManager:
     def _dispatch(self) -> None:
         while self._live and self._executor.free() > 0 and self._may_dispatch(len(self._running)):
             busy = Counter(running.job.batch_id for running in self._running.values())
-            busy.update(job.batch_id for _, job, _ in self._requeue_at)
+            busy.update(dead.job.batch_id for dead in self._dead)
             busy.update(job.batch_id for job, _ in self._held)
             full = [batch_id for batch_id, live in self._live.items() if busy[batch_id] >= live.batch.parallel_jobs]
             if len(full) == len(self._live):
@@ -256,7 +269,8 @@ class BatchOptimizationManager:
             assert batch is not None
             self._live[job.batch_id] = Live(batch, time.monotonic())
         self._touch(job.batch_id)
-        own = time.monotonic() + job.spec.search.timeout_minutes * 60
+        now = time.monotonic()
+        own = now + job.spec.search.timeout_minutes * 60
         batch_limit = self._live[job.batch_id].deadline
         try:
             payload = self._payload(job)
@@ -265,20 +279,17 @@ class BatchOptimizationManager:
             self._finish(job, Ending(state=JobState.FAILED, failure=failure))
             return
         self._executor.start(job.job_id, payload, min(own, batch_limit))
-        self._running[job.job_id] = Running(job, min(own, batch_limit), batch_limit < own)
+        self._running[job.job_id] = Running(job, now, min(own, batch_limit), batch_limit < own)
 
     def _handle(self, event: ExecutorEvent) -> None:
         running = self._running.get(event.job_id)
         if running is None:
             return
         if isinstance(event, Progressed):
-            self._progress[event.job_id] = event.evaluations_done
-            self._usage[event.job_id] = event.resources
+            running.used = {**event.resources, "evaluations": event.evaluations_done}
             self._touch(running.job.batch_id)
             return
         del self._running[event.job_id]
-        self._progress.pop(event.job_id, None)
-        used = self._usage.pop(event.job_id, {})
         if isinstance(event, Finished):
             self._finish(running.job, ending_of(event.message))
         elif event.killed_by_deadline:
@@ -287,25 +298,25 @@ class BatchOptimizationManager:
                 if running.deadline_is_batch
                 else job_late(running.job)
             )
-            self._finish(running.job, replace(late, resources=used))
+            self._finish(running.job, replace(late, resources=running.spent()))
         else:
-            self._retry_or_give_up(running.job, event)
+            self._retry_or_give_up(running, event)
 
-    def _retry_or_give_up(self, job: Job, death: Died) -> None:
+    def _retry_or_give_up(self, running: Running, death: Died) -> None:
+        job, used = running.job, running.spent()
         log.warning("worker_died", extra={"job_id": job.job_id, "reason": death.reason, "attempt": job.attempts})
         if job.attempts < MAX_ATTEMPTS:
             pause = BACK_OFF_SECONDS[min(job.attempts, len(BACK_OFF_SECONDS)) - 1]
-            self._requeue_at.append((time.monotonic() + pause, job, death.reason))
+            self._dead.append(Dead(job, time.monotonic() + pause, death.reason, used))
         else:
-            self._finish(job, given_up(job, death.reason))
+            self._finish(job, replace(given_up(job, death.reason), resources=used))
 
     def _requeue_due(self) -> None:
         now = time.monotonic()
-        for entry in [entry for entry in self._requeue_at if entry[0] <= now]:
-            _, job, reason = entry
-            self.store.release(job.job_id, job.fence, reason, time.time())
-            self._requeue_at.remove(entry)
-            self._touch(job.batch_id)
+        for dead in [dead for dead in self._dead if dead.again_at <= now]:
+            self.store.release(dead.job.job_id, dead.job.fence, dead.reason, time.time(), dead.used)
+            self._dead.remove(dead)
+            self._touch(dead.job.batch_id)
 
     def _finish(self, job: Job, ending: Ending) -> None:
         self._held.append((job, ending))
@@ -339,12 +350,10 @@ class BatchOptimizationManager:
         for job_id, running in [(j, r) for j, r in self._running.items() if r.job.batch_id == batch_id]:
             self._executor.kill(job_id)
             del self._running[job_id]
-            self._progress.pop(job_id, None)
-            self._held.append((running.job, replace(ending, resources=self._usage.pop(job_id, {}))))
-        waiting = [entry for entry in self._requeue_at if entry[1].batch_id == batch_id]
-        for entry in waiting:
-            self._requeue_at.remove(entry)
-            self._held.append((entry[1], ending))
+            self._held.append((running.job, replace(ending, resources=running.spent())))
+        for dead in [dead for dead in self._dead if dead.job.batch_id == batch_id]:
+            self._dead.remove(dead)
+            self._held.append((dead.job, replace(ending, resources=dead.used)))
         self._store_held()
         self.store.end_queued(batch_id, ending, time.time())
         self._settle(batch_id)
@@ -375,7 +384,7 @@ class BatchOptimizationManager:
     def _keep_books(self) -> None:
         """Progress, clocks of the limits, retention: what is written now and then."""
         now = time.monotonic()
-        progress = dict(self._progress) if now >= self._next["progress"] else {}
+        progress = dict(self.usage()) if now >= self._next["progress"] else {}
         clocks = {b: live.elapsed_seconds for b, live in self._live.items()} if now >= self._next["clock"] else {}
         if progress or clocks:
             self.store.progress(progress, clocks)

@@ -123,16 +123,21 @@ class JobStore(Protocol):
         """
         ...
 
-    def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
-        """Remember how far running jobs are and how much of its limit each live batch has used."""
+    def progress(self, used: Mapping[JobId, Mapping[str, float]], elapsed_seconds: Mapping[BatchId, float]) -> None:
+        """Remember what running jobs told last (``evaluations`` and what they cost) and how much of its limit each live batch has used."""
         ...
 
     def finish(self, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
         """End a running job: state, seq, counters and event at once. None when ``fence`` is old or the job does not run."""
         ...
 
-    def release(self, job_id: str, fence: int, reason: str, now: float) -> bool:
-        """Back to the queue after an infrastructure death. False when ``fence`` is old or the job does not run."""
+    def release(
+        self, job_id: str, fence: int, reason: str, now: float, used: Mapping[str, float] | None = None
+    ) -> bool:
+        """Back to the queue after an infrastructure death. False when ``fence`` is old or the job does not run.
+
+        What the attempt cost goes into the batch's sums: ``used``, or without it what ``progress`` stored last.
+        """
         ...
 
     def end_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
@@ -171,7 +176,10 @@ class JobStore(Protocol):
         ...
 
     def recover(self, now: float) -> int:
-        """Requeue what a dead server left running; called once, before anything else. Returns how many."""
+        """Requeue what a dead server left running; called once, before anything else. Returns how many.
+
+        The batch's sums get what ``progress`` stored last of them.
+        """
         ...
 
     def queue_length(self) -> int:

@@ -86,6 +86,12 @@ class Ending:
         if self.state is not JobState.SUCCEEDED and self.failure is None:
             raise ValueError(f"{self.state} needs its reason")
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the worker was killed or died: what it used after its last word is unknown."""
+        killed = self.state in (JobState.TIMED_OUT, JobState.CANCELLED)
+        return killed or (self.failure is not None and self.failure.code == "worker_died")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -122,7 +128,9 @@ def counts_of_new_batch(total: int) -> dict[str, int]:
 class Batch:
     """A batch as the store knows it. ``counts`` has one entry a job state plus ``total`` and always adds up.
 
-    ``worker_seconds``, ``cpu_seconds``, ``evaluations`` are sums and ``peak_memory_bytes`` the largest over the jobs that have ended.
+    ``worker_seconds``, ``cpu_seconds``, ``evaluations`` are sums and ``peak_memory_bytes`` the largest over all attempts that have ended.
+    ``lost_attempts`` of them were killed, died or cut off by a restart: of these the sums have what their worker told last.
+    ``traceparent`` is the span of the request that submitted it, as W3C Trace Context writes it.
     """
 
     batch_id: BatchId
@@ -148,6 +156,8 @@ class Batch:
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     evaluations: int = 0
+    lost_attempts: int = 0
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

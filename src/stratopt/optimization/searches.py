@@ -8,7 +8,7 @@ from typing import Any
 
 from stratopt.evaluation.splits import Fold
 from stratopt.optimization.job_spec import JobSpec
-from stratopt.optimization.study_checkpoints import SavedSearch, StudyCheckpoints
+from stratopt.optimization.study_checkpoints import NOTHING, SavedSearch, StudyCheckpoints
 from stratopt.search.algorithms import make_sampler
 from stratopt.search.checkpoint import Checkpoint
 from stratopt.search.parameter_space import ParameterSpace
@@ -69,6 +69,7 @@ class Searcher:
             objectives=objectives,
         )
         saved = self._saved(seed)
+        so_far = saved.known() if saved else NOTHING
         study = run_study(
             self._space,
             sampler,
@@ -82,12 +83,13 @@ class Searcher:
             batch_size=POINTS_AT_ONCE,
             objectives=objectives,
             first_points=[self._space.validate(params) for params in search.first_points or ()],
-            known=saved.known() if saved else (),
+            known=so_far.trials,
+            spent_seconds=so_far.seconds,
             on_trials=self._count,
             on_batch=saved.keep if saved else None,
         )
         if saved:
-            saved.finish(study.trials)
+            saved.finish(study)
         return study
 
     def _saved(self, seed: int) -> SavedSearch | None:

@@ -81,10 +81,12 @@ def distribution(values: Sequence[float | None]) -> dict[str, Sequence[float]]:
 
 
 def efficiency(batch: Batch, ended: Sequence[Job], ranking: Sequence[RankedResult]) -> Mapping[str, float | None]:
-    """What the batch cost: times, speed, memory; None where a clock did not run."""
+    """What the batch cost, attempts that were cut short included as far as they told; None where a clock did not run."""
     wall = None if batch.started_at is None or batch.ended_at is None else batch.ended_at - batch.started_at
-    worked = sum(float(job.resources.get("wall_seconds", 0.0)) for job in ended)
-    cpu = sum(float(job.resources.get("cpu_seconds", 0.0)) for job in ended)
+    last = {name: sum(float(job.resources.get(name, 0.0)) for job in ended) for name in ("wall_seconds", "cpu_seconds")}
+    # a batch has at least what the last attempts of its jobs have; one of an old database has no sums of its own
+    worked, cpu = max(batch.worker_seconds, last["wall_seconds"]), max(batch.cpu_seconds, last["cpu_seconds"])
+    peaks = [batch.peak_memory_bytes, *(job.resources.get("peak_memory_bytes") or 0 for job in ended)]
     evaluations = sum(r.evaluations for r in ranking)
     return {
         "wall_seconds": wall,
@@ -96,5 +98,6 @@ def efficiency(batch: Batch, ended: Sequence[Job], ranking: Sequence[RankedResul
         "evaluations_per_cpu_second": evaluations / cpu if cpu else None,
         "seconds_per_strategy": worked / len(ended) if ended else None,
         "cpu_seconds_per_strategy": cpu / len(ended) if ended else None,
-        "peak_memory_bytes": max((job.resources.get("peak_memory_bytes") or 0 for job in ended), default=0) or None,
+        "peak_memory_bytes": max(peaks) or None,
+        "lost_attempts": batch.lost_attempts,
     }

@@ -18,9 +18,10 @@ import numpy as np
 from stratopt.backtest.scorer import Score, Scores
 from stratopt.errors import ParameterSpaceError
 from stratopt.optimization.artifacts import write_bytes
-from stratopt.search.checkpoint import Checkpoint
-from stratopt.search.study import Trial
+from stratopt.search.checkpoint import Checkpoint, StudySoFar
+from stratopt.search.study import StudyResult, Trial
 
+NOTHING = StudySoFar(trials=(), seconds=0.0)
 SHARE_OF_TIME = 0.05
 """Writing takes at most this share of a search."""
 
@@ -66,26 +67,26 @@ class SavedSearch:
     def __init__(self, job: StudyCheckpoints, path: Path, checkpoint: Checkpoint) -> None:
         self._job, self._path, self._checkpoint = job, path, checkpoint
 
-    def known(self) -> Sequence[Trial]:
-        """The trials that an earlier attempt left; none where there is no file that fits."""
+    def known(self) -> StudySoFar:
+        """What an earlier attempt left; nothing where there is no file that fits."""
         with suppress(FileNotFoundError, ParameterSpaceError):
-            trials = [_unpacked(trial) for trial in self._checkpoint.read(self._path.read_bytes())]
-            self._job.resumed += len(trials)
-            return trials
-        return ()
+            left = self._checkpoint.read(self._path.read_bytes())
+            self._job.resumed += len(left.trials)
+            return replace(left, trials=[_unpacked(trial) for trial in left.trials])
+        return NOTHING
 
-    def keep(self, trials: Sequence[Trial]) -> None:
+    def keep(self, trials: Sequence[Trial], seconds: float) -> None:
         """Write the trials so far, if it is time."""
         if self._job.is_due():
-            self._write(trials)
+            self._write(trials, seconds)
 
-    def finish(self, trials: Sequence[Trial]) -> None:
+    def finish(self, study: StudyResult) -> None:
         """The search has ended: write it whole, so that only what follows is repeated."""
         if self._job.is_used:
-            self._write(trials)
+            self._write(study.trials, study.seconds)
 
-    def _write(self, trials: Sequence[Trial]) -> None:
-        self._job.write(self._path, lambda: self._checkpoint.write([_packed(trial) for trial in trials]))
+    def _write(self, trials: Sequence[Trial], seconds: float) -> None:
+        self._job.write(self._path, lambda: self._checkpoint.write([_packed(trial) for trial in trials], seconds))
 
 
 def _packed(trial: Trial) -> Trial:

@@ -191,6 +191,7 @@ def efficiency(report: BatchAnalysisReport) -> Section:
         ["Evaluations a CPU second", n.count(e["evaluations_per_cpu_second"])],
         ["Time a strategy", n.seconds(e["seconds_per_strategy"])],
         ["Largest memory of a worker", n.megabytes(e["peak_memory_bytes"])],
+        ["Attempts cut short", n.count(e["lost_attempts"])],
         ["Success rate", n.share(report.success_rate)],
     ]
     return Section(

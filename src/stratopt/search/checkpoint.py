@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,7 +14,15 @@ from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.serializer import ParameterSpaceSerializer
 from stratopt.search.study import Outcome, Trial
 
-VERSION = 1
+VERSION = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySoFar:
+    """What an interrupted study had found, and the seconds that it took."""
+
+    trials: Sequence[Trial]
+    seconds: float
 
 
 class Checkpoint:
@@ -41,19 +50,20 @@ class Checkpoint:
         }
         self._fingerprint = hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
-    def write(self, trials: Sequence[Trial]) -> bytes:
+    def write(self, trials: Sequence[Trial], seconds: float = 0.0) -> bytes:
         """The bytes of a checkpoint; facts of outcomes must be JSON values or None."""
         rows = [
             [t.params, t.outcome.score, t.outcome.reason, t.outcome.scores and list(t.outcome.scores), t.outcome.facts]
             for t in trials
         ]
-        return orjson.dumps({"version": VERSION, "study": self._fingerprint, "trials": rows})
+        return orjson.dumps({"version": VERSION, "study": self._fingerprint, "seconds": seconds, "trials": rows})
 
-    def read(self, data: bytes) -> Sequence[Trial]:
-        """The trials of a checkpoint, or ParameterSpaceError if it is damaged or belongs to another study."""
+    def read(self, data: bytes) -> StudySoFar:
+        """What a checkpoint holds, or ParameterSpaceError if it is damaged or belongs to another study."""
         try:
             document = orjson.loads(data)
             version, study, rows = document["version"], document["study"], document["trials"]
+            seconds = float(document["seconds"])
             trials = [
                 Trial(number=k, params=params, outcome=Outcome(score=score, reason=reason, scores=scores, facts=facts))
                 for k, (params, score, reason, scores, facts) in enumerate(rows)
@@ -67,4 +77,4 @@ class Checkpoint:
                 "the checkpoint belongs to another study (space, algorithm, seed or settings differ); start the study anew",
                 code="invalid_checkpoint",
             )
-        return trials
+        return StudySoFar(trials=trials, seconds=seconds)

@@ -55,7 +55,7 @@ class Limits:
     """When a study ends.
 
     max_evaluations     distinct points
-    max_seconds         checked between batches; what it cuts off depends on the machine
+    max_seconds         checked between batches, over all runs of a study that was interrupted; what it cuts off depends on the machine
     early_stop_rounds   evaluations without a new best
     target_score        a score that is good enough
     """
@@ -68,12 +68,13 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyResult:
-    """All distinct trials in order, how many asks were repeats, and why the search ended."""
+    """All distinct trials in order, how many asks were repeats, why the search ended, and its seconds over all its runs."""
 
     trials: Sequence[Trial]
     repeated: int
     stopped_by: str
     best: Trial | None = field(default=None)
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def infeasible(self) -> int:
@@ -110,8 +111,9 @@ def run_study(
     objectives: int = 1,
     first_points: Sequence[Params] = (),
     known: Sequence[Trial] = (),
+    spent_seconds: float = 0.0,
     on_trials: Callable[[int], None] | None = None,
-    on_batch: Callable[[Sequence[Trial]], None] | None = None,
+    on_batch: Callable[[Sequence[Trial], float], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> StudyResult:
     """Search until a limit is reached or the engine has nothing new. Ties keep the earlier trial.
@@ -126,14 +128,16 @@ def run_study(
     known : sequence of Trial
         The trials of an interrupted run of the same study (``Checkpoint``): the engine is asked again and given these outcomes,
         so that the study continues exactly where that run was.
+    spent_seconds : float
+        What that run took; it counts for ``max_seconds``, which ends nothing before all of ``known`` is repeated.
     on_trials : callable
         Hears how many points were just evaluated.
     on_batch : callable
-        Hears all trials so far after every batch, to keep a checkpoint.
+        Hears all trials and seconds so far after every batch, to keep a checkpoint.
     """
     limits = limits or Limits(max_evaluations=max_evaluations or 0)
     run = _Run(space, evaluate, known, on_trials)
-    began = clock()
+    began = clock() - spent_seconds
     stopped_by = None
     if first_points:
         fresh = [dict(params) for params in first_points if space.allows(params)][: limits.max_evaluations]
@@ -147,10 +151,13 @@ def run_study(
             break
         for suggestion, outcome in zip(asked, run.outcomes([s.params for s in asked]), strict=True):
             sampler.tell(suggestion.number, outcome.losses(objectives))
+        seconds = clock() - began
         if on_batch:
-            on_batch(run.trials)
-        stopped_by = run.stopped_by(limits, clock() - began)
-    return StudyResult(trials=run.trials, repeated=run.repeated, stopped_by=stopped_by, best=run.best)
+            on_batch(run.trials, seconds)
+        stopped_by = run.stopped_by(limits, seconds)
+    return StudyResult(
+        trials=run.trials, repeated=run.repeated, stopped_by=stopped_by, best=run.best, seconds=clock() - began
+    )
 
 
 class _Run:
@@ -167,6 +174,7 @@ class _Run:
         self._evaluate = evaluate
         self._on_trials = on_trials
         self._replayed = {space.key(trial.params): trial.outcome for trial in known}
+        self._is_replaying = bool(known)
         self._outcomes: dict[Hashable, Outcome] = {}
         self.trials: list[Trial] = []
         self.best: Trial | None = None
@@ -181,6 +189,7 @@ class _Run:
         for key, point in fresh.items():
             self._add(key, point, evaluated[key] if key in evaluated else self._replayed[key])
         self.repeated += len(points) - len(fresh)
+        self._is_replaying = self._is_replaying and not unknown and len(self.trials) < len(self._replayed)
         if self._on_trials and fresh:
             self._on_trials(len(fresh))
         return [self._outcomes[key] for key in keys]
@@ -205,7 +214,7 @@ class _Run:
         since = len(self.trials) - (best.number + 1 if best else 0)
         if limits.early_stop_rounds is not None and since >= limits.early_stop_rounds:
             return "early_stop_rounds"
-        if limits.max_seconds is not None and seconds >= limits.max_seconds:
+        if limits.max_seconds is not None and seconds >= limits.max_seconds and not self._is_replaying:
             return "max_seconds"
         return "repeats" if self.repeated > REPEATS_PER_EVALUATION * limits.max_evaluations else None
 

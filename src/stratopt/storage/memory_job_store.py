@@ -189,12 +189,13 @@ class MemoryJobStore:
             self._change(batch.batch_id, {"queued": -1, "running": 1}, state=BatchState.RUNNING, started_at=started)
             return job
 
-    def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
-        """Remember how far running jobs are and how much of its limit each live batch has used."""
+    def progress(self, used: Mapping[JobId, Mapping[str, float]], elapsed_seconds: Mapping[BatchId, float]) -> None:
+        """Remember how far running jobs are, what they cost, and how much of its limit each live batch has used."""
         with self._lock:
-            for job_id, done in evaluations_done.items():
+            for job_id, told in used.items():
                 if self._jobs[job_id].state is JobState.RUNNING:
-                    self._jobs[job_id] = replace(self._jobs[job_id], evaluations_done=done)
+                    done = int(told["evaluations"])
+                    self._jobs[job_id] = replace(self._jobs[job_id], evaluations_done=done, resources=told)
             for batch_id, elapsed in elapsed_seconds.items():
                 self._change(batch_id, {}, elapsed_seconds=elapsed)
 
@@ -206,14 +207,17 @@ class MemoryJobStore:
                 return None
             return self._end(job, ending, now)
 
-    def release(self, job_id: str, fence: int, reason: str, now: float) -> bool:
+    def release(
+        self, job_id: str, fence: int, reason: str, now: float, used: Mapping[str, float] | None = None
+    ) -> bool:
         """Back to the queue after an infrastructure death."""
         with self._lock:
             job = self._jobs.get(job_id)
             if job is None or job.state is not JobState.RUNNING or job.fence != fence:
                 return False
-            self._jobs[job_id] = replace(job, state=JobState.QUEUED, started_at=None, evaluations_done=0)
-            self._change(job.batch_id, {"queued": 1, "running": -1})
+            self._jobs[job_id] = replace(job, state=JobState.QUEUED, started_at=None, evaluations_done=0, resources={})
+            spent = self._sums(job.batch_id, job.resources if used is None else used, lost=True)
+            self._change(job.batch_id, {"queued": 1, "running": -1}, **spent)
             return True
 
     def end_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
@@ -292,16 +296,20 @@ class MemoryJobStore:
             resources=ending.resources,
             evaluations_done=int(ending.resources.get("evaluations", job.evaluations_done)),
         )
-        batch, used = self._batches[job.batch_id], ending.resources
-        self._change(
-            job.batch_id,
-            {job.state.value: -1, ending.state.value: 1},
-            worker_seconds=batch.worker_seconds + used.get("wall_seconds", 0.0),
-            cpu_seconds=batch.cpu_seconds + used.get("cpu_seconds", 0.0),
-            evaluations=batch.evaluations + int(used.get("evaluations", 0)),
-            peak_memory_bytes=max(batch.peak_memory_bytes, int(used.get("peak_memory_bytes", 0))),
-        )
+        lost = job.state is JobState.RUNNING and ending.is_cut_short
+        sums = self._sums(job.batch_id, ending.resources, lost=lost)
+        self._change(job.batch_id, {job.state.value: -1, ending.state.value: 1}, **sums)
         return event
+
+    def _sums(self, batch_id: BatchId, used: Mapping[str, Any], *, lost: bool) -> dict[str, float]:
+        batch, added = self._batches[batch_id], rows.costs(used, lost=lost)
+        return {
+            "worker_seconds": batch.worker_seconds + added["wall"],
+            "cpu_seconds": batch.cpu_seconds + added["cpu"],
+            "evaluations": batch.evaluations + added["evaluated"],
+            "peak_memory_bytes": max(batch.peak_memory_bytes, added["peak"]),
+            "lost_attempts": batch.lost_attempts + added["lost"],
+        }
 
     def _event(self, batch_id: BatchId, kind: str, data: Mapping[str, Any], now: float) -> Event:
         kept = self._events[batch_id]

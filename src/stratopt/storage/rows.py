@@ -17,6 +17,7 @@ EVENT_OF_STATE = {
     JobState.TIMED_OUT: "strategy.failed",
     JobState.CANCELLED: "strategy.failed",
 }
+SUMS = ("worker_seconds", "cpu_seconds", "peak_memory_bytes", "evaluations", "lost_attempts")
 COUNTED = ("queued", "running", "succeeded", "failed", "timed_out", "cancelled")
 
 
@@ -51,6 +52,7 @@ def batch_row(batch: Batch) -> dict[str, Any]:
         "expires_at": batch.expires_at,
         "last_seq": 0,
         "row_version": 0,
+        "traceparent": batch.traceparent,
     }
 
 
@@ -76,7 +78,8 @@ def read_batch(row: RowMapping | Mapping[str, Any]) -> Batch:
         expires_at=row["expires_at"],
         row_version=row["row_version"],
         failure=load(row["failure"]),
-        **{name: row[name] for name in ("worker_seconds", "cpu_seconds", "peak_memory_bytes", "evaluations")},
+        traceparent=row["traceparent"],
+        **{name: row[name] for name in SUMS},
     )
 
 
@@ -145,6 +148,17 @@ def ending_parameters(ending: Ending, now: float) -> dict[str, Any]:
         "new_failure": None if ending.failure is None else dump(ending.failure.to_dict()),
         "used": dump(ending.resources),
         "evaluated": ending.resources.get("evaluations"),
+    }
+
+
+def costs(used: Mapping[str, Any], *, lost: bool) -> dict[str, float]:
+    """What an ended attempt adds to the sums of its batch; evaluations that a checkpoint answered were counted before."""
+    return {
+        "wall": float(used.get("wall_seconds", 0.0)),
+        "cpu": float(used.get("cpu_seconds", 0.0)),
+        "evaluated": int(used.get("evaluations", 0)) - int(used.get("evaluations_resumed", 0)),
+        "peak": int(used.get("peak_memory_bytes", 0)),
+        "lost": int(lost),
     }
 
 

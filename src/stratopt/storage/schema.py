@@ -48,6 +48,8 @@ batches = Table(
     Column("cpu_seconds", Float, nullable=False, server_default="0"),
     Column("peak_memory_bytes", BigInteger, nullable=False, server_default="0"),
     Column("evaluations", BigInteger, nullable=False, server_default="0"),
+    Column("lost_attempts", Integer, nullable=False, server_default="0"),
+    Column("traceparent", String(64)),
     Index("batches_by_age", "owner", "created_at", "batch_id"),
     Index("batches_by_state", "state"),
 )

@@ -73,15 +73,18 @@ class SqlJobStore(SqlJobReader):
             connection.execute(sql.CLAIM_BATCH, {"of": batch_id, "now": now})
         return rows.read_job(row)
 
-    def progress(self, evaluations_done: Mapping[JobId, int], elapsed_seconds: Mapping[BatchId, float]) -> None:
-        """Remember how far running jobs are and how much of its limit each live batch has used."""
+    def progress(self, used: Mapping[JobId, Mapping[str, float]], elapsed_seconds: Mapping[BatchId, float]) -> None:
+        """Remember how far running jobs are, what they cost, and how much of its limit each live batch has used."""
         with self._write("progress", relaxed=True) as connection:
-            if evaluations_done:
+            if used:
                 connection.execute(
                     update(jobs)
                     .where(jobs.c.job_id == bindparam("of"), jobs.c.state == sql.RUNNING)
-                    .values(evaluations_done=bindparam("done")),
-                    [{"of": job_id, "done": done} for job_id, done in evaluations_done.items()],
+                    .values(evaluations_done=bindparam("done"), resources=bindparam("told")),
+                    [
+                        {"of": job_id, "done": int(told["evaluations"]), "told": rows.dump(told)}
+                        for job_id, told in used.items()
+                    ],
                 )
             if elapsed_seconds:
                 connection.execute(
@@ -100,10 +103,12 @@ class SqlJobStore(SqlJobReader):
             _close_attempt(connection, job_id, fence, ending.failure.code if ending.failure else "succeeded", now)
             return _end_jobs(connection, [row], sql.RUNNING, ending, now)[0]
 
-    def release(self, job_id: str, fence: int, reason: str, now: float) -> bool:
+    def release(
+        self, job_id: str, fence: int, reason: str, now: float, used: Mapping[str, float] | None = None
+    ) -> bool:
         """Back to the queue after an infrastructure death."""
         with self._write("release") as connection:
-            return _requeue(connection, job_id, fence, reason, now)
+            return _requeue(connection, job_id, fence, reason, now, used=used)
 
     def end_queued(self, batch_id: str, ending: Ending, now: float) -> Sequence[Event]:
         """End every queued job of a batch the same way."""
@@ -214,32 +219,36 @@ def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: En
         sql.END_JOB,
         [{"of": row["job_id"], "number": event["seq"], **same} for row, event in zip(ended, made, strict=True)],
     )
+    lost = was == sql.RUNNING and ending.is_cut_short
     counts = sql.NO_CHANGE | {sql.change_of(was): -count, sql.change_of(ending.state.value): count}
-    connection.execute(sql.COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **_costs(ending)})
+    connection.execute(
+        sql.COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **rows.costs(ending.resources, lost=lost)}
+    )
     return [rows.read_event(event) for event in made]
 
 
-def _costs(ending: Ending) -> dict[str, float]:
-    """What the resources of one ended job add to the sums of its batch."""
-    used = ending.resources
-    return {
-        "wall": float(used.get("wall_seconds", 0.0)),
-        "cpu": float(used.get("cpu_seconds", 0.0)),
-        "evaluated": int(used.get("evaluations", 0)),
-        "peak": int(used.get("peak_memory_bytes", 0)),
-    }
-
-
-def _requeue(connection: Connection, job_id: str, fence: int, reason: str, now: float, *, counts: bool = True) -> bool:
-    values: dict[str, Any] = {"state": sql.QUEUED, "started_at": None, "evaluations_done": 0}
+def _requeue(
+    connection: Connection,
+    job_id: str,
+    fence: int,
+    reason: str,
+    now: float,
+    *,
+    used: Mapping[str, float] | None = None,
+    counts: bool = True,
+) -> bool:
+    """Back to the queue; what the attempt used is ``used``, or what ``progress`` stored of it."""
+    current = and_(jobs.c.job_id == job_id, jobs.c.fence == fence, jobs.c.state == sql.RUNNING)
+    row = connection.execute(select(jobs.c.batch_id, jobs.c.resources).where(current)).mappings().first()
+    if row is None:
+        return False
+    values: dict[str, Any] = {"state": sql.QUEUED, "started_at": None, "evaluations_done": 0, "resources": "{}"}
     if not counts:
         values["attempts"] = jobs.c.attempts - 1
-    current = and_(jobs.c.job_id == job_id, jobs.c.fence == fence, jobs.c.state == sql.RUNNING)
-    if not connection.execute(update(jobs).where(current).values(values)).rowcount:
-        return False
+    connection.execute(update(jobs).where(current).values(values))
     _close_attempt(connection, job_id, fence, reason, now)
-    batch_id = connection.execute(select(jobs.c.batch_id).where(jobs.c.job_id == job_id)).scalar_one()
-    _touch(connection, batch_id, queued=batches.c.queued + 1, running=batches.c.running - 1)
+    spent = rows.load(row["resources"]) if used is None else used
+    connection.execute(sql.COUNT_REQUEUED, {"of": row["batch_id"], **rows.costs(spent, lost=True)})
     return True
 
 

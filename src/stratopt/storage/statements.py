@@ -146,18 +146,35 @@ def change_of(count: str) -> str:
 
 NO_CHANGE = {change_of(count): 0 for count in COUNTED}
 
+_COSTS = {
+    "worker_seconds": batches.c.worker_seconds + bindparam("wall"),
+    "cpu_seconds": batches.c.cpu_seconds + bindparam("cpu"),
+    "evaluations": batches.c.evaluations + bindparam("evaluated"),
+    "peak_memory_bytes": case(
+        (batches.c.peak_memory_bytes < bindparam("peak"), bindparam("peak")), else_=batches.c.peak_memory_bytes
+    ),
+    "lost_attempts": batches.c.lost_attempts + bindparam("lost"),
+}
+"""Sums and the parameters of ``rows.costs``."""
+
+COUNT_REQUEUED = (
+    update(batches)
+    .where(batches.c.batch_id == bindparam("of"))
+    .values(
+        queued=batches.c.queued + 1,
+        running=batches.c.running - 1,
+        **_COSTS,
+        row_version=batches.c.row_version + 1,
+    )
+)
+
 COUNT_ENDED = (
     update(batches)
     .where(batches.c.batch_id == bindparam("of"))
     .values(
         **{count: batches.c[count] + bindparam(change_of(count)) for count in COUNTED},
         last_seq=bindparam("last"),
-        worker_seconds=batches.c.worker_seconds + bindparam("wall"),
-        cpu_seconds=batches.c.cpu_seconds + bindparam("cpu"),
-        evaluations=batches.c.evaluations + bindparam("evaluated"),
-        peak_memory_bytes=case(
-            (batches.c.peak_memory_bytes < bindparam("peak"), bindparam("peak")), else_=batches.c.peak_memory_bytes
-        ),
+        **_COSTS,
         row_version=batches.c.row_version + 1,
     )
 )

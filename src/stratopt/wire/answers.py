@@ -163,7 +163,10 @@ class BatchLinks(Answer):
 
 
 class BatchResources(Answer):
-    """What a batch costs so far: ended jobs, and what running ones told last. `memory_bytes` is now, of running jobs."""
+    """What a batch costs so far: ended attempts, and what running ones told last. `memory_bytes` is now, of running jobs.
+
+    `evaluations` are those that were computed; what a checkpoint answered after an interruption counts once.
+    """
 
     wall_seconds: float
     worker_seconds: float
@@ -172,6 +175,9 @@ class BatchResources(Answer):
     peak_memory_bytes: int | None
     evaluations: int
     evaluations_per_second: float | None
+    lost_attempts: int = Field(
+        description="Attempts whose worker was killed or died, or that a restart cut off. The sums have what it told last; what it used afterwards is unknown."
+    )
     worker_utilisation: float | None = Field(
         description="Worker seconds over wall seconds times `parallel_jobs.effective`."
     )

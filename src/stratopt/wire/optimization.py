@@ -52,7 +52,10 @@ class OptimizationConfig(Request):
     )
     target_score: float | None = Field(None, description="A search ends at a score that is at least this.")
     max_seconds: float | None = Field(
-        None, gt=0, le=86_400, description="Limit of each search; what it cuts off depends on the speed of the machine."
+        None,
+        gt=0,
+        le=86_400,
+        description="Limit of each search, over all attempts of its job; what it cuts off depends on the speed of the machine.",
     )
     first_points: list[Document] | None = Field(
         None, max_length=100, description="Parameters that are evaluated first, for example the best of an earlier run."

@@ -102,6 +102,15 @@ def test_efficiency_adds_up(finished, report):
     assert e["peak_memory_bytes"] == 2**27
 
 
+def test_efficiency_counts_what_attempts_that_were_cut_short_used(world, finished):
+    """The batch has it, the jobs know their last attempt only."""
+    jobs, store = finished
+    batch = world.batch_of(jobs, worker_seconds=8.0, cpu_seconds=7.0, peak_memory_bytes=2**28, lost_attempts=2)
+    e = ResultAggregator().aggregate(batch, jobs, store).efficiency
+    assert (e["worker_seconds"], e["cpu_seconds"], e["peak_memory_bytes"]) == (8.0, 7.0, 2**28)
+    assert (e["parallel_speedup"], e["lost_attempts"]) == (2.0, 2)
+
+
 def test_correlations_are_symmetric_and_one_on_the_diagonal(report):
     """In the order of the ranking."""
     rows = report.correlation["rows"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,3 +91,17 @@ def test_a_damaged_or_foreign_checkpoint_is_not_used(tmp_path: Path, bars: Bars)
 def test_a_short_job_writes_nothing(tmp_path: Path, bars: Bars) -> None:
     run(spec("random"), bars, StudyCheckpoints(tmp_path / "job", 1e9))
     assert not (tmp_path / "job").exists()
+
+
+def test_the_time_of_an_interrupted_attempt_counts(tmp_path: Path, bars: Bars) -> None:
+    """An hour is over before the kill: the next attempt repeats what was found and searches no further."""
+    hour = spec("random", max_seconds=3600.0)
+    with pytest.raises(Interrupted):
+        run(hour, bars, always(tmp_path), 20)
+    path = tmp_path / "search0.json"
+    left = json.loads(path.read_bytes())
+    assert 0 < left["seconds"] < 3600
+    path.write_bytes(json.dumps({**left, "seconds": 3600.0}).encode())
+    found = run(hour, bars, StudyCheckpoints(tmp_path, 1e9))
+    folds = list(found.tables["trials"]["fold"])
+    assert (folds.count(0), folds.count(1)) == (len(left["trials"]), 30)

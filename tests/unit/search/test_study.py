@@ -117,6 +117,51 @@ def test_the_search_ends_when_its_time_is_over():
     assert len(result.trials) == 6
 
 
+def test_the_seconds_of_an_interrupted_run_count():
+    """Two points a second: twelve fit into six seconds, whether the study is interrupted after four of them or not."""
+    paper, kept = Checkpoint(SPACE, "scripted", 0), []
+
+    def run(known=(), spent_seconds=0.0):
+        asked = []
+        result = run_study(
+            SPACE,
+            Scripted(points(*(k / 50 for k in range(40)))),
+            lambda ps: asked.extend(ps) or evaluate(ps),
+            limits=Limits(max_evaluations=40, max_seconds=6),
+            batch_size=2,
+            known=known,
+            spent_seconds=spent_seconds,
+            on_batch=lambda trials, seconds: kept.append(paper.write(trials, seconds)),
+            clock=lambda: len(asked) / 2,
+        )
+        return result, len(asked)
+
+    whole, _ = run()
+    assert len(whole.trials) == 12
+    left = paper.read(kept[1])
+    assert (len(left.trials), left.seconds) == (4, 2.0)
+    resumed, evaluated = run(left.trials, left.seconds)
+    assert (resumed.stopped_by, resumed.seconds) == ("max_seconds", 6.0)
+    assert paper.write(resumed.trials) == paper.write(whole.trials)
+    assert evaluated == 8
+
+
+def test_a_search_that_had_used_up_its_time_ends_where_it_ended():
+    """What it had found is repeated whole, and nothing is added."""
+    limits = Limits(max_evaluations=40, max_seconds=3)
+    now = iter(range(100))
+    engine = Scripted(points(*(k / 50 for k in range(40))))
+    whole = run_study(SPACE, engine, evaluate, limits=limits, batch_size=2, clock=lambda: next(now))
+
+    def nothing(asked):
+        raise AssertionError(asked)
+
+    engine = Scripted(points(*(k / 50 for k in range(40))))
+    known, spent = whole.trials, whole.seconds
+    again = run_study(SPACE, engine, nothing, limits=limits, batch_size=2, known=known, spent_seconds=spent)
+    assert (again.trials, again.stopped_by) == (whole.trials, "max_seconds")
+
+
 def test_first_points_are_evaluated_and_told_before_the_engine_is_asked():
     """A warm start costs budget and is learned; points outside the constraints are left out."""
     space = ParameterSpace(SPACE.parameters, ["x < 0.85"])
@@ -153,8 +198,8 @@ def test_an_interrupted_study_continues_byte_for_byte(name, stop_at):
         sampler = make_sampler(name, SPACE, seed=4, startup_trials=8, budget=40)
         return run_study(SPACE, sampler, evaluate, max_evaluations=40, batch_size=3, **more)
 
-    whole = run(on_batch=lambda trials: kept.append(paper.write(trials)) if len(trials) <= stop_at + 2 else None)
-    known = paper.read(kept[-1])
+    whole = run(on_batch=lambda trials, _: kept.append(paper.write(trials)) if len(trials) <= stop_at + 2 else None)
+    known = paper.read(kept[-1]).trials
     evaluated = []
     resumed = run_study(
         SPACE,
@@ -173,7 +218,7 @@ def test_a_checkpoint_of_another_study_is_refused():
     """Seed, space, engine and settings belong to it; damage is noticed."""
     paper = Checkpoint(SPACE, "tpe", 4)
     data = paper.write([Trial(number=0, params=points(0.1)[0], outcome=Outcome(score=1.0))])
-    assert paper.read(data)[0].outcome.score == 1.0
+    assert paper.read(data).trials[0].outcome.score == 1.0
     for other in (
         Checkpoint(SPACE, "tpe", 5),
         Checkpoint(SPACE, "random", 4),
@@ -182,7 +227,7 @@ def test_a_checkpoint_of_another_study_is_refused():
     ):
         with pytest.raises(ParameterSpaceError, match="another study"):
             other.read(data)
-    for damaged in (b"", b"{}", data[:-3], b'{"version":1,"study":"x","trials":[[1]]}'):
+    for damaged in (b"", b"{}", data[:-3], b'{"version":2,"study":"x","seconds":0.0,"trials":[[1]]}'):
         with pytest.raises(ParameterSpaceError, match="damaged"):
             paper.read(damaged)
 

@@ -17,6 +17,7 @@ from stratopt.api.services.result_order import SortKey, ordered_ids
 from stratopt.api.services.views import batch_view, result_view
 from stratopt.api.services.webhook_service import WebhookService
 from stratopt.export.pine import export_pine
+from stratopt.monitoring.tracing import current_traceparent
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
@@ -96,6 +97,7 @@ class OptimizationService:
             owner=owner,
             deadline_seconds=(minutes or DEFAULT_DEADLINE_MINUTES) * 60,
             created_at=now,
+            traceparent=current_traceparent(),
             expires_at=now + self.retention_seconds,
         )
 

@@ -56,7 +56,7 @@ def batch_resources(batch: Batch, usage: Sequence[Mapping[str, float]], now: flo
 
     wall = 0.0 if batch.started_at is None else max(0.0, (batch.ended_at or now) - batch.started_at)
     worker_seconds = batch.worker_seconds + running("wall_seconds")
-    evaluations = batch.evaluations + int(running("evaluations"))
+    evaluations = batch.evaluations + int(running("evaluations") - running("evaluations_resumed"))
     peaks = [batch.peak_memory_bytes, *(int(used.get("peak_memory_bytes", 0)) for used in usage)]
     return {
         "wall_seconds": round(wall, 3),
@@ -66,6 +66,7 @@ def batch_resources(batch: Batch, usage: Sequence[Mapping[str, float]], now: flo
         "peak_memory_bytes": max(peaks) or None,
         "evaluations": evaluations,
         "evaluations_per_second": round(evaluations / wall, 3) if wall else None,
+        "lost_attempts": batch.lost_attempts,
         "worker_utilisation": round(min(1.0, worker_seconds / (wall * batch.parallel_jobs)), 4) if wall else None,
     }
 
@@ -111,7 +112,7 @@ def result_view(job: Job, *, full: bool = True, usage: Mapping[str, float] | Non
         "ended_at": rfc3339(job.ended_at),
         "result": dict(job.result) if job.result is not None else None,
         "error": error_view(job),
-        "resources": dict(job.resources or usage or {}),
+        "resources": dict(usage or job.resources),
     }
     if full:
         view["config"] = job.spec.to_dict()
