@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from stratopt.market.bars import Bars
     from stratopt.market.catalogue import Catalogue
     from stratopt.monitoring.metrics import Metrics
+    from stratopt.monitoring.tracing import BatchSpans
     from stratopt.optimization.api_keys import ApiKeyStore
     from stratopt.optimization.batch_report import BatchAnalysisReport
     from stratopt.optimization.job_spec import JobSpec
     from stratopt.optimization.job_store import JobStore
+    from stratopt.optimization.jobs import BatchState, Ending, Job
     from stratopt.optimization.optimization_result import OptimizationResult
+    from stratopt.optimization.series_access import SeriesAccess
     from stratopt.optimization.slots import SlotExecutor
     from stratopt.optimization.webhooks.messages import WebhookStore
     from stratopt.optimization.webhooks.sender import WebhookSender
@@ -95,69 +98,37 @@ def _assemble(
     from stratopt.optimization.artifacts import ArtifactStore
     from stratopt.optimization.batch_manager import BatchOptimizationManager
     from stratopt.optimization.job_store import QueueLimits
-    from stratopt.optimization.jobs import BatchState, Ending, Job
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.strategies.catalogue import StrategyCatalogue
 
     series = SeriesAccess(Catalogue(market_dir))
     strategies = StrategyCatalogue.with_own(settings.strategy_folder)
     artifacts, metrics = ArtifactStore(settings.artifact_folder), Metrics()
-    checkpoints = settings.checkpoint_folder
-    _sweep(checkpoints, store)
-    folder = None if settings.strategy_folder is None else str(settings.strategy_folder.resolve())
-
-    def payload(job: Job) -> Mapping[str, Any]:
-        return {
-            "job": job.spec.to_dict(),
-            "bars": series.locate(job.spec.symbol, job.spec.timeframe),
-            "other_bars": [series.locate(other, job.spec.timeframe) for other in series.others(job.spec)],
-            "strategy_folder": folder,
-            "artifact_folder": str(settings.artifact_folder),
-            "checkpoint_folder": str(checkpoints / job.batch_id / job.job_id),
-            "checkpoint_seconds": settings.checkpoint_seconds,
-        }
-
-    def forget(names: Sequence[str]) -> None:
-        for name in names:
-            artifacts.delete(name)
-
-    def job_ended(job: Job, ending: Ending) -> None:
-        metrics.job_ended(job, ending)
-        spans.job_ended(job, ending)
-        rmtree(checkpoints / job.batch_id / job.job_id, ignore_errors=True)
-
-    def batch_ended(batch_id: str, state: BatchState) -> None:
-        metrics.batch_ended(batch_id, state)
-        spans.batch_ended(batch_id, state)
-        rmtree(checkpoints / batch_id, ignore_errors=True)
-        service.prepare_report(batch_id)
-        if sender is not None:
-            sender.wake()
-
     provider = exporting_provider() if settings.traces else None
-    spans = BatchSpans(provider, store.batch)
     gate = ResourceGate(
         minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20,
         maximum_load_per_core=settings.maximum_load_per_core,
     )
     webhooks = _webhooks(settings, webhook_store)
     sender = _sender(settings, webhooks, metrics) if settings.webhooks else None
+    _sweep(settings.checkpoint_folder, store)
+    ends = _Ends(metrics, BatchSpans(provider, store.batch), settings.checkpoint_folder, sender)
     manager = BatchOptimizationManager(
         store,
         executor,
-        payload,
+        _payloads(settings, series),
         limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
         may_dispatch=gate.has_room,
-        forget=forget,
-        on_ended=job_ended,
-        on_batch_ended=batch_ended,
+        forget=artifacts.delete_all,
+        on_ended=ends.of_job,
+        on_batch_ended=ends.of_batch,
         announcement=webhooks.announcement,
     )
     metrics.watch(manager, settings.workers, gate)
     limits = Limits(
         max_jobs=settings.max_jobs, max_evaluations=settings.max_evaluations, max_parallel_jobs=settings.workers
     )
-    service = OptimizationService(
+    ends.service = service = OptimizationService(
         manager=manager,
         planner=Planner(strategies, series, limits, webhooks.named),
         artifacts=artifacts,
@@ -167,6 +138,49 @@ def _assemble(
     return Parts(
         service=service, strategies=strategies, keys=keys, metrics=metrics, sender=sender, tracer_provider=provider
     )
+
+
+def _payloads(settings: Settings, series: SeriesAccess) -> Callable[[Job], Mapping[str, Any]]:
+    """What a worker is given to run a job."""
+    folder = None if settings.strategy_folder is None else str(settings.strategy_folder.resolve())
+
+    def payload(job: Job) -> Mapping[str, Any]:
+        return {
+            "job": job.spec.to_dict(),
+            "bars": series.locate(job.spec.symbol, job.spec.timeframe),
+            "other_bars": [series.locate(other, job.spec.timeframe) for other in series.others(job.spec)],
+            "strategy_folder": folder,
+            "artifact_folder": str(settings.artifact_folder),
+            "checkpoint_folder": str(settings.checkpoint_folder / job.batch_id / job.job_id),
+            "checkpoint_seconds": settings.checkpoint_seconds,
+        }
+
+    return payload
+
+
+@dataclass
+class _Ends:
+    """What follows the end of a job or a batch; ``service`` comes last, for it is built on what tells of the ends."""
+
+    metrics: Metrics
+    spans: BatchSpans
+    checkpoints: Path
+    sender: WebhookSender | None
+    service: OptimizationService | None = None
+
+    def of_job(self, job: Job, ending: Ending) -> None:
+        self.metrics.job_ended(job, ending)
+        self.spans.job_ended(job, ending)
+        rmtree(self.checkpoints / job.batch_id / job.job_id, ignore_errors=True)
+
+    def of_batch(self, batch_id: str, state: BatchState) -> None:
+        self.metrics.batch_ended(batch_id, state)
+        self.spans.batch_ended(batch_id, state)
+        rmtree(self.checkpoints / batch_id, ignore_errors=True)
+        assert self.service is not None
+        self.service.prepare_report(batch_id)
+        if self.sender is not None:
+            self.sender.wake()
 
 
 def _sweep(checkpoints: Path, store: JobStore) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,10 @@ class ArtifactStore:
         with pq.ParquetFile(self.path(name), pre_buffer=False, buffer_size=READ_BYTES) as file:
             yield from file.iter_batches(batch_size=rows, use_threads=False)
 
-    def delete(self, name: str) -> None:
-        """Remove a table; nothing happens if it is gone."""
-        self.path(name).unlink(missing_ok=True)
+    def delete_all(self, names: Iterable[str]) -> None:
+        """Remove tables; one that is gone is no error."""
+        for name in names:
+            self.path(name).unlink(missing_ok=True)
 
 
 def _values(column: pa.ChunkedArray) -> AnyArray:

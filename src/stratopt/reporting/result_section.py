@@ -98,43 +98,38 @@ def _null_rows(robustness: Mapping[str, Any]) -> list[list[str]]:
     """Random entries, bar permutation, combinatorial cross-validation: those that were asked for."""
     rows = []
     if entries := robustness.get("random_entries"):
-        rows.append(
-            [
-                "Random entries, p",
-                n.probability(entries["p_value"]),
-                f"± {1.96 * entries['standard_error']:.3f}, {n.count(entries['runs'])} runs",
-                (
-                    f"share of {n.count(entries['trades'])} equal trades at random bars that earn as much; they earned "
-                    f"{n.percent(entries['mean_of_random_per_year'])} a year on average, these {n.percent(entries['return_per_year'])}, before costs"
-                ),
-            ]
+        meaning = (
+            f"share of {n.count(entries['trades'])} equal trades at random bars that earn as much; they earned "
+            f"{n.percent(entries['mean_of_random_per_year'])} a year on average, these {n.percent(entries['return_per_year'])}, before costs"
         )
+        rows.append(_chance("Random entries, p", entries, "runs", meaning))
     if permuted := robustness.get("permutation"):
-        rows.append(
-            [
-                "Bar permutation, p",
-                n.probability(permuted["p_value"]),
-                f"± {1.96 * permuted['standard_error']:.3f}, {n.count(permuted['runs'])} searches",
-                (
-                    f"how often the same search finds as good a point where the order of the bars is random; median {n.ratio(permuted['score_p50_of_permuted'])}, "
-                    f"here {n.ratio(permuted['score'])}"
-                ),
-            ]
+        meaning = (
+            "how often the same search finds as good a point where the order of the bars is random; "
+            f"median {n.ratio(permuted['score_p50_of_permuted'])}, here {n.ratio(permuted['score'])}"
         )
+        rows.append(_chance("Bar permutation, p", permuted, "searches", meaning))
     if paths := robustness.get("combinatorial"):
-        ratios = paths["path_sharpe_ratios"]
-        rows.append(
-            [
-                "Sharpe ratio, combinatorial paths",
-                n.ratio(paths["sharpe_mean"]),
-                f"± {1.96 * paths['sharpe_standard_error']:.2f}; paths from {n.ratio(min(ratios))} to {n.ratio(max(ratios))}",
-                (
-                    f"mean of {len(ratios)} purged and embargoed paths of {paths['splits']} searches; {n.share(paths['share_of_losing_paths'])} lose. Trains on the "
-                    "future of its test bars and its paths share data: a spread, not a simulation"
-                ),
-            ]
-        )
+        rows.append(_combinatorial(paths))
     return rows
+
+
+def _chance(label: str, found: Mapping[str, Any], what: str, meaning: str) -> list[str]:
+    error = f"± {1.96 * found['standard_error']:.3f}, {n.count(found['runs'])} {what}"
+    return [label, n.probability(found["p_value"]), error, meaning]
+
+
+def _combinatorial(paths: Mapping[str, Any]) -> list[str]:
+    ratios = paths["path_sharpe_ratios"]
+    return [
+        "Sharpe ratio, combinatorial paths",
+        n.ratio(paths["sharpe_mean"]),
+        f"± {1.96 * paths['sharpe_standard_error']:.2f}; paths from {n.ratio(min(ratios))} to {n.ratio(max(ratios))}",
+        (
+            f"mean of {len(ratios)} purged and embargoed paths of {paths['splits']} searches; {n.share(paths['share_of_losing_paths'])} lose. "
+            "Trains on the future of its test bars and its paths share data: a spread, not a simulation"
+        ),
+    ]
 
 
 def _monte_carlo(m: Mapping[str, Any]) -> Table:

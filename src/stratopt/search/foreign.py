@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ BAD_LOSS = 1e9
 FORBIDDEN_TRIES = 200
 
 
-class ForeignSampler:
+class ForeignSampler(ABC):
     """Asks a library for latent values one point at a time; a point that breaks a constraint is told as bad and replaced."""
 
     objectives = 1
@@ -43,10 +44,10 @@ class ForeignSampler:
         """The losses of a point."""
         self._learn(self._open.pop(number), losses)
 
+    @abstractmethod
     def _draw(self) -> tuple[Any, Mapping[str, float]]:
         """The library's handle of a new point, and its latent values."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _learn(self, token: Any, losses: Sequence[float]) -> None:
         """Tell the library."""
-        raise NotImplementedError

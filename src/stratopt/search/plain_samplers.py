@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ TRIES = 1000
 LARGEST_WALK = 200_000
 
 
-class UnitSampler:
+class UnitSampler(ABC):
     """New points of the prior at the quantiles that ``_units`` gives; what repeats or breaks a constraint is drawn again."""
 
     def __init__(self, space: ParameterSpace, seed: int) -> None:
@@ -40,7 +41,7 @@ class UnitSampler:
             self._visited.add(params)
         return asked
 
-    def tell(self, number: int, losses: Sequence[float]) -> None:
+    def tell(self, number: int, losses: Sequence[float]) -> None:  # noqa: B027 - nothing to do is right for all of them
         """Nothing is learned."""
 
     def observe(self, params: Params, losses: Sequence[float]) -> None:
@@ -56,8 +57,9 @@ class UnitSampler:
                 return params
         return self._visited.left_over()
 
+    @abstractmethod
     def _units(self) -> Sequence[float]:
-        raise NotImplementedError
+        """One number from 0 to 1 for each latent of the space."""
 
 
 class RandomSampler(UnitSampler):

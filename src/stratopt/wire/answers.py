@@ -251,8 +251,8 @@ class ItemError(Answer):
     detail: str
 
 
-class JobStatus(Answer):
-    """One job of a batch, without its result."""
+class JobIdentity(Answer):
+    """Which job of the batch it is."""
 
     job_id: str
     index: int
@@ -260,32 +260,31 @@ class JobStatus(Answer):
     strategy: str
     symbol: str
     timeframe: str
-    status: str = Field(description="queued, running, then one of succeeded, failed, timed_out, cancelled.")
-    is_terminal: bool
-    evaluations: Evaluations
-    attempts: int
-    started_at: str | None
-    ended_at: str | None
-    error: ItemError | None
-    resources: dict[str, Any]
-    config: dict[str, Any]
 
 
-class BatchItem(Answer):
-    """One job of a batch in a list: its result, or the problem that took its place."""
+class JobCourse(JobIdentity):
+    """How far a job is."""
 
-    job_id: str
-    index: int
-    strategy_id: str
-    strategy: str
-    symbol: str
-    timeframe: str
     status: str
     is_terminal: bool
     evaluations: Evaluations
     attempts: int
     started_at: str | None
     ended_at: str | None
+
+
+class JobStatus(JobCourse):
+    """One job of a batch, without its result."""
+
+    status: str = Field(description="queued, running, then one of succeeded, failed, timed_out, cancelled.")
+    error: ItemError | None
+    resources: dict[str, Any]
+    config: dict[str, Any]
+
+
+class BatchItem(JobCourse):
+    """One job of a batch in a list: its result, or the problem that took its place."""
+
     result: dict[str, Any] | None
     error: ItemError | None
     resources: dict[str, Any]
@@ -388,15 +387,9 @@ class ErrorAdvice(Answer):
     text: str
 
 
-class FailedItem(Answer):
+class FailedItem(JobIdentity):
     """A job without a result."""
 
-    job_id: str
-    index: int
-    strategy_id: str
-    strategy: str
-    symbol: str
-    timeframe: str
     status: str
     error: ItemError | None
 

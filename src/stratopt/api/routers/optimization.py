@@ -36,6 +36,11 @@ router = APIRouter(prefix="/api/v1/optimize", tags=["optimize"])
 SINGLE_WAIT_SECONDS = 60.0
 LARGEST_PAGE = 1000
 Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N (at most 60) seconds for the end.")]
+CANCEL: dict[str, Any] = {
+    "status_code": 202,
+    "response_model": BatchStatus,
+    "responses": {200: {"model": BatchStatus}},
+}
 
 
 def _accepted(service: OptimizationService, batch: Batch, *, headers: dict[str, str] | None = None) -> Response:
@@ -45,6 +50,11 @@ def _accepted(service: OptimizationService, batch: Batch, *, headers: dict[str, 
         merged["Retry-After"] = "1"
     waited_for = "Preference-Applied" in merged and batch.state.is_terminal
     return JsonResponse(view, status_code=200 if waited_for else 202, headers=merged)
+
+
+def _cancelled(service: OptimizationService, batch: Batch) -> Response:
+    batch = service.manager.cancel(batch.batch_id)
+    return JsonResponse(service.view(batch), status_code=200 if batch.state.is_terminal else 202)
 
 
 @router.post(
@@ -115,17 +125,10 @@ def get_batch(
     return JsonResponse(service.view(batch), headers=headers)
 
 
-@router.post(
-    "/batch/{batch_id}/cancel",
-    status_code=202,
-    summary="Cancel a batch",
-    response_model=BatchStatus,
-    responses={200: {"model": BatchStatus}},
-)
+@router.post("/batch/{batch_id}/cancel", summary="Cancel a batch", **CANCEL)
 def cancel_batch(batch: WritableBatch, service: Service) -> Response:
     """Queued jobs end, running ones are killed, finished results stay. 200 if the batch had ended already."""
-    batch = service.manager.cancel(batch.batch_id)
-    return JsonResponse(service.view(batch), status_code=200 if batch.state.is_terminal else 202)
+    return _cancelled(service, batch)
 
 
 @router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed", response_model=BatchStatus)
@@ -198,13 +201,7 @@ def get_job_export(job: ReadableJob, service: Service, format: Literal["pine"] =
     return script_answer(service, service.batch(job.batch_id), job)
 
 
-@router.post(
-    "/jobs/{job_id}/cancel",
-    status_code=202,
-    summary="Cancel a single optimisation",
-    response_model=BatchStatus,
-    responses={200: {"model": BatchStatus}},
-)
+@router.post("/jobs/{job_id}/cancel", summary="Cancel a single optimisation", **CANCEL)
 def cancel_job(job: WritableJob, service: Service) -> Response:
     """Only for jobs of `POST /optimize/single`; a job of a larger batch is cancelled with its batch."""
     batch = service.batch(job.batch_id)
@@ -214,5 +211,4 @@ def cancel_job(job: WritableJob, service: Service) -> Response:
             code="conflict",
             batch_id=batch.batch_id,
         )
-    batch = service.manager.cancel(batch.batch_id)
-    return JsonResponse(service.view(batch), status_code=200 if batch.state.is_terminal else 202)
+    return _cancelled(service, batch)

@@ -265,8 +265,7 @@ class OptimizationService:
 
     def delete(self, batch: Batch) -> None:
         """Remove a finished batch with its tables."""
-        for name in self.manager.store.delete_batch(batch.batch_id):
-            self.artifacts.delete(name)
+        self.artifacts.delete_all(self.manager.store.delete_batch(batch.batch_id))
 
 
 def require_result(job: Job, wanted: str) -> Mapping[str, Any]:
