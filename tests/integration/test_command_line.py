@@ -81,6 +81,25 @@ def test_optimize_prints_both_sides_of_the_split(home: Path) -> None:
     assert "parameter sets tried" in done.stderr
 
 
+def test_optimize_makes_the_slow_checks_that_its_flags_ask_for(home: Path) -> None:
+    short = ["-s", "BTC", "--start", "2016-01-01", "--max-evals", "4", "--algorithm", "random", "--hold-out"]
+    flags = ["--random-entry-runs", "20", "--permutation-runs", "3", "--combinatorial-groups", "4"]
+    purged = ["--combinatorial-test-groups", "1", "--purge-bars", "7", "--embargo-bars", "9"]
+    done = stratopt("optimize", "RSI", *short, *flags, *purged, home=home)
+    assert done.returncode == 0, done.stderr
+    for words in ("Random entries, p", "20 runs", "Bar permutation, p", "3 searches", "combinatorial paths"):
+        assert words in done.stdout
+    told = json.loads(stratopt("optimize", "RSI", *short, *flags, *purged, "--json", home=home).stdout)
+    asked = told["manifest"]["spec"]["validation"]
+    assert (asked["random_entry_runs"], asked["permutation_runs"], asked["combinatorial_groups"]) == (20, 3, 4)
+    assert (asked["combinatorial_test_groups"], asked["purge_bars"], asked["embargo_bars"]) == (1, 7, 9)
+    plain = stratopt("optimize", "RSI", *short, home=home)
+    assert "Further test" not in plain.stdout
+    refused = stratopt("optimize", "RSI", *short, "--permutation-runs", "-1", home=home)
+    assert refused.returncode == 3
+    assert "permutation_runs" in refused.stderr
+
+
 def test_strategies_are_listed_and_shown(home: Path) -> None:
     listed = json.loads(stratopt("strategies", "--json", home=home).stdout)
     assert len([s for s in listed if s["category"] != "custom"]) == 39

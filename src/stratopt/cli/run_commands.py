@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from stratopt.cli.output import EXIT_SOME_FAILED, EXIT_USAGE, fail, print_json, say, stderr, stdout, table
 
+if TYPE_CHECKING:
+    from stratopt.optimization.optimization_result import OptimizationResult
+
+SLOW_CHECKS = "Slow checks, off by default"
 Symbol = Annotated[
     str, typer.Option("--symbol", "-s", help="Series, for example BTC, AAPL, EURUSD (see `stratopt data list`).")
 ]
@@ -21,6 +25,25 @@ Parameters = Annotated[list[str] | None, typer.Option("--param", "-p", help="nam
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 FeeBps = Annotated[float, typer.Option("--fee-bps", help="Fee a side, hundredths of a per cent.")]
 SlippageBps = Annotated[float, typer.Option("--slippage-bps", help="Adverse price move a side.")]
+RandomEntries = Annotated[
+    int | None,
+    typer.Option(help="Equal trades at random bars, so many times.", rich_help_panel=SLOW_CHECKS),
+]
+Permutations = Annotated[
+    int | None,
+    typer.Option(help="The last search on so many random orders of the bars.", rich_help_panel=SLOW_CHECKS),
+]
+Groups = Annotated[
+    int | None,
+    typer.Option(
+        help="Combinatorial purged cross-validation over so many groups; a search a split.", rich_help_panel=SLOW_CHECKS
+    ),
+]
+TestGroups = Annotated[int | None, typer.Option(help="Groups tested at once: 2.", rich_help_panel=SLOW_CHECKS)]
+Purge = Annotated[int | None, typer.Option(help="Bars beside a test group left out: 0.", rich_help_panel=SLOW_CHECKS)]
+Embargo = Annotated[
+    int | None, typer.Option(help="More of them after a test group: 1 % of the bars.", rich_help_panel=SLOW_CHECKS)
+]
 
 HEADLINE = (
     ("total_return", "Total return"),
@@ -132,6 +155,12 @@ def optimize(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     fee_bps: FeeBps = 10.0,
     slippage_bps: SlippageBps = 5.0,
+    random_entry_runs: RandomEntries = None,
+    permutation_runs: Permutations = None,
+    combinatorial_groups: Groups = None,
+    combinatorial_test_groups: TestGroups = None,
+    purge_bars: Purge = None,
+    embargo_bars: Embargo = None,
     as_json: AsJson = False,
 ) -> None:
     """Search the parameters of one strategy; test on bars the search never saw.
@@ -154,19 +183,37 @@ def optimize(
             "objective": objective,
             "cross_validation": walk_forward,
         },
+        "validation_config": {
+            "random_entry_runs": random_entry_runs,
+            "permutation_runs": permutation_runs,
+            "combinatorial_groups": combinatorial_groups,
+            "combinatorial_test_groups": combinatorial_test_groups,
+            "purge_bars": purge_bars,
+            "embargo_bars": embargo_bars,
+        },
     }
     with stderr.status(f"optimising {strategy} on {symbol} {timeframe}"):
         result = run(request)
     if as_json:
         print_json(result.to_dict())
         return
+    _show_result(result)
+
+
+def _show_result(result: OptimizationResult) -> None:
+    from stratopt.reporting.result_section import FURTHER_TITLES, further_tests
+
     stdout.print(Text(repr(result), style="bold"))
     rows = [
         {"name": label, "oos": show(name, result.out_of_sample[name]), "is": show(name, result.in_sample[name])}
         for name, label in HEADLINE
     ]
     stdout.print(table([("name", "Metric"), ("oos", "Out of sample"), ("is", "In sample")], rows))
-    effort = result.to_dict()["search"]
+    document = result.to_dict()
+    if tests := further_tests(document["robustness"]):
+        cells = [dict(zip(FURTHER_TITLES, row, strict=True)) for row in tests]
+        stdout.print(table([(title, title) for title in FURTHER_TITLES], cells))
+    effort = document["search"]
     say(f"{effort['evaluations']} parameter sets tried in {effort['searches']} searches by {effort['algorithm']}")
 
 

@@ -93,7 +93,7 @@ def optimize_strategy(
     inputs = {"bars": bars.content_hash, "strategy": strategy.source_hash, "code": code_hash()} if checkpoints else {}
     searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
     searches = _search_all(spec, evaluator, searcher, folds, first)
-    _refuse_without_trades(spec, searches)
+    _refuse_without_trades(spec, strategy, searches)
     return _tell(spec, space, evaluator, searcher, searches, first, other_bars)
 
 
@@ -150,7 +150,7 @@ def _search_all(
     ]
 
 
-def _refuse_without_trades(spec: JobSpec, searches: Sequence[Search]) -> None:
+def _refuse_without_trades(spec: JobSpec, strategy: Strategy, searches: Sequence[Search]) -> None:
     if any(search.params is None for search in searches if search.fold == FINAL) or all(
         search.params is None for search in searches
     ):
@@ -159,13 +159,27 @@ def _refuse_without_trades(spec: JobSpec, searches: Sequence[Search]) -> None:
             for reason, count in search.study.reasons().items():
                 reasons[reason] = reasons.get(reason, 0) + count
         evaluated = sum(len(search.study.trials) for search in searches)
+        way_out = f"widen its parameter space or the date range, or lower min_trades ({spec.search.min_trades})"
+        cold = _never_warm(strategy, searches[-1])
+        if cold:
+            way_out = (
+                f"{cold['points_never_warm']} of the {len(searches[-1].study.trials)} points of the last search never have their indicators: "
+                f"the shortest of these needs {cold['bars_needed']} bars and there are {cold['bars']}; search shorter periods or take more bars"
+            )
         raise OptimizationError(
-            f"none of {evaluated} evaluated points of {spec.strategy} on {spec.symbol} {spec.timeframe} has a score: {reasons}; "
-            f"widen its parameter space or the date range, or lower min_trades ({spec.search.min_trades})",
+            f"none of {evaluated} evaluated points of {spec.strategy} on {spec.symbol} {spec.timeframe} has a score: {reasons}; {way_out}",
             code="no_trades",
             evaluated=evaluated,
             reasons=reasons,
+            **cold,
         )
+
+
+def _never_warm(strategy: Strategy, search: Search) -> dict[str, int]:
+    """Points of a search whose warm-up is as long as all its bars, the bars that the shortest of them needs, and the bars there."""
+    bars = search.window.train_stop
+    needed = [needs for trial in search.study.trials if (needs := strategy.warmup(trial.params) + 1) > bars]
+    return {"points_never_warm": len(needed), "bars_needed": min(needed), "bars": bars} if needed else {}
 
 
 def _tell(

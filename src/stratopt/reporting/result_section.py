@@ -11,6 +11,8 @@ from stratopt.reporting.document import Block, Note, Picture, Section, Table
 from stratopt.reporting.result_charts import drawdown_chart, equity_chart, monthly_chart, surface_chart
 from stratopt.reporting.search_section import search_blocks
 
+FURTHER_TITLES = ("Further test", "Value", "Error", "What it means")
+
 
 def result_sections(report: BatchAnalysisReport) -> Sequence[Section]:
     """A section for every result that has its series, in the order of the ranking."""
@@ -89,13 +91,13 @@ def _robustness(robustness: Mapping[str, Any]) -> list[Block]:
         found += _regimes(robustness["regimes"])
     if robustness["cross_asset"] is not None:
         found.append(_cross_asset(robustness["cross_asset"]))
-    if rows := _null_rows(robustness):
-        found.append(Table(titles=["Further test", "Value", "Error", "What it means"], rows=rows, numbers=range(1, 2)))
+    if rows := further_tests(robustness):
+        found.append(Table(titles=FURTHER_TITLES, rows=rows, numbers=range(1, 2)))
     return found
 
 
-def _null_rows(robustness: Mapping[str, Any]) -> list[list[str]]:
-    """Random entries, bar permutation, combinatorial cross-validation: those that were asked for."""
+def further_tests(robustness: Mapping[str, Any]) -> list[list[str]]:
+    """Rows of test, value, error and meaning: random entries, bar permutation, combinatorial cross-validation if asked for."""
     rows = []
     if entries := robustness.get("random_entries"):
         meaning = (
