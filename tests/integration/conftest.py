@@ -16,7 +16,12 @@ STRATEGY_FOLDER = Path(__file__).parent / "own_strategies"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_server(tmp_path_factory.mktemp("server"), strategy_folder=STRATEGY_FOLDER, webhooks=True) as address:
+    settings = {
+        "strategy_folder": STRATEGY_FOLDER,
+        "webhooks": True,
+        "submissions_per_minute": 100_000,
+    }  # all tests share it
+    with running_server(tmp_path_factory.mktemp("server"), **settings) as address:  # type: ignore[arg-type]
         yield address
 
 

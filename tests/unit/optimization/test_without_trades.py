@@ -25,7 +25,9 @@ def refused(bars: Bars, periods: list[int], **more: object) -> stratopt.Stratopt
 def test_periods_longer_than_the_series_are_named_with_the_bars_there_are(bars: Bars, cross_validation: bool) -> None:
     error = refused(bars, [2000, 3000], cross_validation=cross_validation)
     there = error.context["bars"]
-    assert there == (900 if cross_validation else 698)  # 70 % of what follows the warm-up, a quarter of the bars at most
+    assert there == (
+        900 if cross_validation else 698
+    )  # 70 % of what follows the warm-up, a quarter of the bars at most
     assert 2000 < error.context["bars_needed"] <= 2003
     assert error.context["points_never_warm"] == 8
     assert f"needs {error.context['bars_needed']} bars and there are {there}" in error.message
