@@ -160,11 +160,12 @@ def _refuse_without_trades(spec: JobSpec, strategy: Strategy, searches: Sequence
                 reasons[reason] = reasons.get(reason, 0) + count
         evaluated = sum(len(search.study.trials) for search in searches)
         way_out = f"widen its parameter space or the date range, or lower min_trades ({spec.search.min_trades})"
-        cold = _never_warm(strategy, searches[-1])
-        if cold:
+        if cold := _never_warm(strategy, searches[-1]):
+            points = len(searches[-1].study.trials)
+            others = "" if cold["points_never_warm"] == points else f"; for the others {way_out}"
             way_out = (
-                f"{cold['points_never_warm']} of the {len(searches[-1].study.trials)} points of the last search never have their indicators: "
-                f"the shortest of these needs {cold['bars_needed']} bars and there are {cold['bars']}; search shorter periods or take more bars"
+                f"{cold['points_never_warm']} of the {points} points of the last search never have their indicators: the shortest of these needs "
+                f"{cold['bars_needed']} bars and there are {cold['bars']}; search shorter periods or take more bars{others}"
             )
         raise OptimizationError(
             f"none of {evaluated} evaluated points of {spec.strategy} on {spec.symbol} {spec.timeframe} has a score: {reasons}; {way_out}",

@@ -31,6 +31,14 @@ def test_periods_longer_than_the_series_are_named_with_the_bars_there_are(bars: 
     assert 2000 < error.context["bars_needed"] <= 2003
     assert error.context["points_never_warm"] == 8
     assert f"needs {error.context['bars_needed']} bars and there are {there}" in error.message
+    assert "min_trades" not in error.message
+
+
+def test_points_that_are_warm_keep_their_advice(bars: Bars) -> None:
+    error = refused(bars, [10, 3000], min_trades=10_000)
+    assert 0 < error.context["points_never_warm"] < 8
+    assert "search shorter periods" in error.message
+    assert "lower min_trades (10000)" in error.message
 
 
 def test_other_reasons_get_no_such_hint(bars: Bars) -> None:
