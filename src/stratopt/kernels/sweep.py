@@ -24,6 +24,7 @@ from stratopt.kernels.arrays import (
 from stratopt.kernels.changes import fill_changes, target_changes
 from stratopt.kernels.crossings import list_crossings
 from stratopt.kernels.jit import jit_bare, jit_inlined
+from stratopt.kernels.long_only import is_long_or_flat, run_long_only
 from stratopt.kernels.scoring import account_scores, growth_of_end, ratios_of_sums, score, trade_scores
 from stratopt.kernels.simulate import allowed_side, trade_bar
 
@@ -279,20 +280,33 @@ def score_changes(
     sums: Float64Array2D,
     closes: Float64Array1D,
     period_at: Int64Array1D,
+    pairs: Float64Array1D,
+    rests: Float64Array2D,
+    block_at: Int64Array1D,
+    wholes: Float64Array2D,
     periods_per_year: float,
     years: float,
     account: Float64Array1D,
     tally: Float64Array1D,
     pnl: Float64Array1D,
     no_trades: Float64Array2D,
+    held_after: Float64Array1D,
+    rises: Float64Array2D,
     blocks: Float64Array2D,
     out: Float64Array1D,
 ) -> bool:
     """Scores of one list of target changes; False where only the bar-by-bar engine gives them (see ``score_targets``)."""
-    if not run_events(
-        bars, where, target, change_count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-        account, tally, pnl, no_trades, blocks,
-    ):  # fmt: skip
+    if rests.shape[0] > 0 and orders_are_plain(settings) and is_long_or_flat(target, change_count):
+        wealthy = run_long_only(
+            bars, where, change_count, start, stop, settings, windows, table, pairs, sums, rests, block_at, wholes,
+            account, tally, pnl, held_after, rises, blocks,
+        )  # fmt: skip
+    else:
+        wealthy = run_events(
+            bars, where, target, change_count, start, stop, settings, atr, windows, table, sums, closes, period_at,
+            account, tally, pnl, no_trades, blocks,
+        )  # fmt: skip
+    if not wealthy:
         return False
     return write_scores(
         account, tally, pnl, bars[CLOSE], start, stop, settings[k.INITIAL_CASH], closes.size,
@@ -315,6 +329,10 @@ def score_targets(
     closes: Float64Array1D,
     period_ends: Int64Array1D,
     period_at: Int64Array1D,
+    pairs: Float64Array1D,
+    rests: Float64Array2D,
+    block_at: Int64Array1D,
+    wholes: Float64Array2D,
     periods_per_year: float,
     years: float,
     where: Int32Array1D,
@@ -325,6 +343,8 @@ def score_targets(
     returns: Float64Array1D,
     pnl: Float64Array1D,
     no_trades: Float64Array2D,
+    held_after: Float64Array1D,
+    rises: Float64Array2D,
     blocks: AnyArray,
     out: Float64Array2D,
 ) -> None:
@@ -345,7 +365,10 @@ def score_targets(
         The close at the end of each period.
     period_ends : int64 (m,)
         Last bar of each period, counted from ``start``; ``period_at`` int64 (stop - start + 1,) is the number of them before a bar.
-    where, target, account, tally, equity, returns, pnl, no_trades
+    pairs, rests, block_at, wholes
+        ``extremes.range_pairs`` of all closes, ``long_only.block_rests`` of the closes where ``long_only`` may run: periods are bars, the end is marked, longs are
+        allowed. Empty elsewhere.
+    where, target, account, tally, equity, returns, pnl, no_trades, held_after, rises
         Scratch.
     blocks : float64 (R, 3, S), out
     out : float64 (R, len(SCORE_NAMES)), out
@@ -354,7 +377,7 @@ def score_targets(
         count = target_changes(words[row], bars.shape[1], where, target)
         if not score_changes(
             bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-            periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
+            pairs, rests, block_at, wholes, periods_per_year, years, account, tally, pnl, no_trades, held_after, rises, blocks[row], out[row],
         ):  # fmt: skip
             score(
                 bars, targets[row], start, stop, settings, atr, period_ends, periods_per_year, years,
@@ -380,6 +403,10 @@ def score_crossings(
     closes: Float64Array1D,
     period_ends: Int64Array1D,
     period_at: Int64Array1D,
+    pairs: Float64Array1D,
+    rests: Float64Array2D,
+    block_at: Int64Array1D,
+    wholes: Float64Array2D,
     periods_per_year: float,
     years: float,
     where: Int32Array1D,
@@ -390,6 +417,8 @@ def score_crossings(
     returns: Float64Array1D,
     pnl: Float64Array1D,
     no_trades: Float64Array2D,
+    held_after: Float64Array1D,
+    rises: Float64Array2D,
     blocks: AnyArray,
     out: Float64Array2D,
 ) -> None:
@@ -406,7 +435,7 @@ def score_crossings(
         count = list_crossings(above[row], below[row], firsts[row], direction, where, target)
         if not score_changes(
             bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-            periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
+            pairs, rests, block_at, wholes, periods_per_year, years, account, tally, pnl, no_trades, held_after, rises, blocks[row], out[row],
         ):  # fmt: skip
             fill_changes(where, target, count, targets[0])
             score(
