@@ -66,12 +66,12 @@ def _fill_block_rests(
 
 
 @jit_inlined
-def is_long_or_flat(target: Int8Array1D, change_count: int) -> bool:
-    """Whether the changes of a target are to 1 and to 0 in turn."""
-    others = 0
+def never_short(target: Int8Array1D, change_count: int) -> bool:
+    """Whether the changes of a target are to 1 and to 0, in turn because each is a change."""
+    signs = np.int8(0)
     for change in range(change_count):
-        others |= target[change] ^ ((change + 1) & 1)
-    return others == 0
+        signs |= target[change]
+    return signs >= 0
 
 
 @jit_inlined

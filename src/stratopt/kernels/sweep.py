@@ -24,7 +24,7 @@ from stratopt.kernels.arrays import (
 from stratopt.kernels.changes import fill_changes, target_changes
 from stratopt.kernels.crossings import list_crossings
 from stratopt.kernels.jit import jit_bare, jit_inlined
-from stratopt.kernels.long_only import is_long_or_flat, run_long_only
+from stratopt.kernels.long_only import never_short, run_long_only
 from stratopt.kernels.scoring import account_scores, growth_of_end, ratios_of_sums, score, trade_scores
 from stratopt.kernels.simulate import allowed_side, trade_bar
 
@@ -265,6 +265,42 @@ def write_scores(
     return True
 
 
+@jit_inlined
+def score_long_only(
+    bars: Float64Array2D,
+    where: Int32Array1D,
+    change_count: int,
+    start: int,
+    stop: int,
+    settings: Float64Array1D,
+    windows: Float64Array2D,
+    table: AnyArray,
+    sums: Float64Array2D,
+    closes: Float64Array1D,
+    pairs: Float64Array1D,
+    rests: Float64Array2D,
+    block_at: Int64Array1D,
+    wholes: Float64Array2D,
+    periods_per_year: float,
+    years: float,
+    account: Float64Array1D,
+    tally: Float64Array1D,
+    pnl: Float64Array1D,
+    held_after: Float64Array1D,
+    rises: Float64Array2D,
+    blocks: Float64Array2D,
+    out: Float64Array1D,
+) -> bool:
+    """``score_changes`` of a row that ``long_only`` can run; expanded in its callers, because handing over the arrays shows."""
+    return run_long_only(
+        bars, where, change_count, start, stop, settings, windows, table, pairs, sums, rests, block_at, wholes,
+        account, tally, pnl, held_after, rises, blocks,
+    ) and write_scores(
+        account, tally, pnl, bars[CLOSE], start, stop, settings[k.INITIAL_CASH], closes.size,
+        periods_per_year, years, blocks, out,
+    )  # fmt: skip
+
+
 @jit_bare
 def score_changes(
     bars: Float64Array2D,
@@ -280,33 +316,20 @@ def score_changes(
     sums: Float64Array2D,
     closes: Float64Array1D,
     period_at: Int64Array1D,
-    pairs: Float64Array1D,
-    rests: Float64Array2D,
-    block_at: Int64Array1D,
-    wholes: Float64Array2D,
     periods_per_year: float,
     years: float,
     account: Float64Array1D,
     tally: Float64Array1D,
     pnl: Float64Array1D,
     no_trades: Float64Array2D,
-    held_after: Float64Array1D,
-    rises: Float64Array2D,
     blocks: Float64Array2D,
     out: Float64Array1D,
 ) -> bool:
     """Scores of one list of target changes; False where only the bar-by-bar engine gives them (see ``score_targets``)."""
-    if rests.shape[0] > 0 and orders_are_plain(settings) and is_long_or_flat(target, change_count):
-        wealthy = run_long_only(
-            bars, where, change_count, start, stop, settings, windows, table, pairs, sums, rests, block_at, wholes,
-            account, tally, pnl, held_after, rises, blocks,
-        )  # fmt: skip
-    else:
-        wealthy = run_events(
-            bars, where, target, change_count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-            account, tally, pnl, no_trades, blocks,
-        )  # fmt: skip
-    if not wealthy:
+    if not run_events(
+        bars, where, target, change_count, start, stop, settings, atr, windows, table, sums, closes, period_at,
+        account, tally, pnl, no_trades, blocks,
+    ):  # fmt: skip
         return False
     return write_scores(
         account, tally, pnl, bars[CLOSE], start, stop, settings[k.INITIAL_CASH], closes.size,
@@ -373,12 +396,20 @@ def score_targets(
     blocks : float64 (R, 3, S), out
     out : float64 (R, len(SCORE_NAMES)), out
     """
+    by_trades = rests.shape[0] > 0 and orders_are_plain(settings)
     for row in range(words.shape[0]):
         count = target_changes(words[row], bars.shape[1], where, target)
-        if not score_changes(
-            bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-            pairs, rests, block_at, wholes, periods_per_year, years, account, tally, pnl, no_trades, held_after, rises, blocks[row], out[row],
-        ):  # fmt: skip
+        if by_trades and never_short(target, count):
+            scored = score_long_only(
+                bars, where, count, start, stop, settings, windows, table, sums, closes, pairs, rests, block_at, wholes,
+                periods_per_year, years, account, tally, pnl, held_after, rises, blocks[row], out[row],
+            )  # fmt: skip
+        else:
+            scored = score_changes(
+                bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
+                periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
+            )  # fmt: skip
+        if not scored:
             score(
                 bars, targets[row], start, stop, settings, atr, period_ends, periods_per_year, years,
                 account, equity, returns, pnl, no_trades, blocks[row], out[row],
@@ -431,12 +462,20 @@ def score_crossings(
     targets : int8 (1, padded n)
         Scratch.
     """
+    by_trades = rests.shape[0] > 0 and orders_are_plain(settings)
     for row in range(above.shape[0]):
         count = list_crossings(above[row], below[row], firsts[row], direction, where, target)
-        if not score_changes(
-            bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-            pairs, rests, block_at, wholes, periods_per_year, years, account, tally, pnl, no_trades, held_after, rises, blocks[row], out[row],
-        ):  # fmt: skip
+        if by_trades and never_short(target, count):
+            scored = score_long_only(
+                bars, where, count, start, stop, settings, windows, table, sums, closes, pairs, rests, block_at, wholes,
+                periods_per_year, years, account, tally, pnl, held_after, rises, blocks[row], out[row],
+            )  # fmt: skip
+        else:
+            scored = score_changes(
+                bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
+                periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
+            )  # fmt: skip
+        if not scored:
             fill_changes(where, target, count, targets[0])
             score(
                 bars, targets[0], start, stop, settings, atr, period_ends, periods_per_year, years,
