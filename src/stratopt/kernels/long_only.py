@@ -71,7 +71,7 @@ def never_short(target: Int8Array1D, change_count: int) -> bool:
     signs = np.int8(0)
     for change in range(change_count):
         signs |= target[change]
-    return signs >= 0
+    return bool(signs >= 0)
 
 
 @jit_inlined
