@@ -113,8 +113,8 @@ def may_fall_below(ratio: float, windows: Float64Array2D, table: AnyArray, first
 def range_pairs(close: Float64Array1D) -> Float64Array1D:
     """Tables for ``lowest_and_highest``, flat float64: pairs of the least and the greatest close.
 
-    Of ranges of 1, 2, 4 and 8 bars from every bar, then of 8, 16, 32 ... bars from every eighth: at most 72 bytes a bar and 2 for
-    each level of the latter.
+    Of ranges of 1, 2, 4 and 8 bars from every bar, then of 8, 16, 32 ... bars from every eighth: 64 bytes a bar and 2 for each
+    level of the latter.
     """
     blocks = close.size // WIDTH
     pairs = np.empty(2 * (NEAR_LEVELS * close.size + blocks.bit_length() * blocks))
@@ -153,7 +153,7 @@ def _fill_doubled(pairs: Float64Array1D, source: int, at: int, count: int, reach
 
 @jit_inlined
 def lowest_and_highest(pairs: Float64Array1D, bar_count: int, first: int, stop: int) -> tuple[float, float]:
-    """``extremes`` without a branch, for whom they would be too many to guess: always four reads.
+    """``extremes`` without a branch: always four reads, whatever the length of the range.
 
     ``bar_count`` is the number of bars of the series, [first, stop) at least one of them.
     """

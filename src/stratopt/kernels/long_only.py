@@ -1,8 +1,11 @@
 """Rows that are long with all money or flat, as most are: the whole account in one loop over its trades, without a branch a trade.
 
-What a branch that cannot be guessed costs, twenty additions do not. So a trade is straight arithmetic: sums of returns are
+A branch that cannot be guessed costs as much as fifty additions. So a trade is straight arithmetic: sums of returns are
 differences of prefix sums, a block's sums are those of its whole, of its rest after an entry and less its rest after an exit,
 and the deepest fall is kept as a fraction that is divided once. Fills and money are those of ``orders``, to the last digit.
+
+Divisions and the additions to blocks are hidden behind the rest: leaving one out gained nothing. Looking at falls inside a span
+where they come, instead of at the end, cost a fifth of the loop; choosing how to read the extremes by their length a tenth.
 """
 
 from __future__ import annotations
