@@ -21,7 +21,8 @@ from stratopt.kernels.bands import atr
 from stratopt.kernels.bits import WORD_BITS
 from stratopt.kernels.changes import WORD, padded_rows
 from stratopt.kernels.crossings import compare_lines, first_known
-from stratopt.kernels.extremes import extreme_tables
+from stratopt.kernels.extremes import extreme_tables, range_pairs
+from stratopt.kernels.long_only import RISE, block_rests
 from stratopt.kernels.scoring import SCORE_NAMES
 from stratopt.kernels.spans import SUMS, TALLY, prefix_sums
 from stratopt.kernels.sweep import score_crossings, score_targets
@@ -117,7 +118,9 @@ class Scorer:
         self.window = evaluation_window(bars, start, stop)
         self.block_count = _check_block_count(block_count, self.window.period_ends.size)
         settings = execution.settings(made_of(Costs, costs, "costs"), bars.periods_per_year)
-        self._window_arguments, self._scratch = _arguments(bars, self.window, settings, stop_atr(bars, execution))
+        self._window_arguments, self._scratch = _arguments(
+            bars, self.window, self.block_count, settings, stop_atr(bars, execution)
+        )
         self._one, self._one_words = padded_rows(1, len(bars))
 
     def score(self, target: AnyArray) -> Score:
@@ -159,7 +162,7 @@ class Scorer:
 
 
 def _arguments(
-    bars: Bars, window: Window, settings: Float64Array1D, atr_values: Float64Array1D
+    bars: Bars, window: Window, block_count: int, settings: Float64Array1D, atr_values: Float64Array1D
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """What ``kernels.sweep`` wants to know of the window, and its scratch, in the order of its parameters."""
     periods = window.period_ends.size
@@ -167,6 +170,7 @@ def _arguments(
     sums = np.empty((periods + 1, SUMS))
     prefix_sums(closes, sums)
     period_at = np.searchsorted(window.period_ends, np.arange(len(window) + 1)).astype(np.int64)
+    by_trades = periods == len(window) and settings[k.FINAL] == k.FINAL_MARK and settings[k.ALLOW_LONG] != 0.0
     known = (
         window.start,
         window.stop,
@@ -177,6 +181,8 @@ def _arguments(
         closes,
         window.period_ends,
         period_at,
+        range_pairs(bars.close if by_trades else bars.close[:0]),
+        *block_rests(closes if by_trades else closes[:0], block_count),
         window.periods_per_year,
         window.years,
     )
@@ -189,6 +195,8 @@ def _arguments(
         np.empty(periods),
         np.empty(len(window)),
         np.empty((0, k.TRADE_COLUMNS)),
+        np.empty(block_count),
+        np.empty((len(window) // 2 + 2, RISE)),
     )
     return known, scratch
 

@@ -182,11 +182,22 @@ def _numbered(rows: Float64Array2D) -> AnyArray:
     number = np.zeros(len(rows), dtype=np.int64)
     for column in rows.T:
         if (column != column[0]).any():
-            values, position = np.unique(column, return_inverse=True)
-            number = (
-                position if not number.any() else np.unique(number * len(values) + position, return_inverse=True)[1]
-            )
+            position, count = _ranks(column)
+            number = _ranks(number * count + position)[0] if number.any() else position
     return number
+
+
+def _ranks(values: AnyArray) -> tuple[AnyArray, int]:
+    """The rank of each value among the distinct ones, and how many these are; whole numbers close together are not sorted."""
+    whole = values.astype(np.int64)
+    lowest, highest = int(whole.min()), int(whole.max())
+    if highest - lowest >= 2 * len(values) or (whole != values).any():
+        distinct, rank = np.unique(values, return_inverse=True)
+        return rank, len(distinct)
+    whole -= lowest
+    present = np.zeros(highest - lowest + 1, dtype=np.int64)
+    present[whole] = 1
+    return (np.cumsum(present) - 1)[whole], int(present.sum())
 
 
 def _rows_at_once(bar_count: int) -> int:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from stratopt.kernels.arrays import Float64Array1D
-from stratopt.kernels.jit import jit
+from stratopt.kernels.jit import jit, jit_bare
 from stratopt.kernels.rolling import RESYNC_BARS, TINY, blank
 
 SMA, EMA, WMA, HMA = range(4)
@@ -34,19 +34,63 @@ def sma(values: Float64Array1D, period: int, first: int) -> Float64Array1D:
     n = values.size
     start = first + period - 1
     out = blank(n, start)
-    base = 0.0
-    total = 0.0
-    for i in range(start, n):
+    if period <= SHORT_WINDOW:
         # Short windows are summed afresh at each bar, so that a run of zeros (an oscillator on flat prices) gives zero at once.
-        if period <= SHORT_WINDOW or (i - start) % RESYNC_BARS == 0:
+        for i in range(start, n):
             base = values[i]
             total = 0.0
             for k in range(i - period + 1, i):
                 total += values[k] - base
-        else:
-            total += values[i] - values[i - period]
-        out[i] = base + total / period
+            out[i] = base + total / period
+        return out
+    at = start
+    while at + 4 * RESYNC_BARS <= n:
+        _four_runs(values, period, at, out)
+        at += 4 * RESYNC_BARS
+    while at < n:
+        _run(values, period, at, min(at + RESYNC_BARS, n), out)
+        at += RESYNC_BARS
     return out
+
+
+@jit_bare
+def _run(values: Float64Array1D, period: int, at: int, stop: int, out: Float64Array1D) -> None:
+    """Averages of the bars [at, stop) from one running sum of distances to the first of them."""
+    base = values[at]
+    total = 0.0
+    for k in range(at - period + 1, at):
+        total += values[k] - base
+    out[at] = base + total / period
+    for i in range(at + 1, stop):
+        total += values[i] - values[i - period]
+        out[i] = base + total / period
+
+
+@jit_bare
+def _four_runs(values: Float64Array1D, period: int, at: int, out: Float64Array1D) -> None:
+    """Four runs of ``RESYNC_BARS`` side by side: one sum alone waits for each of its additions."""
+    gap = RESYNC_BARS
+    one, two, three, four = values[at:], values[at + gap :], values[at + 2 * gap :], values[at + 3 * gap :]
+    base = (one[0], two[0], three[0], four[0])
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    before = values[at - period + 1 :]
+    for k in range(period - 1):
+        a += before[k] - base[0]
+        b += before[k + gap] - base[1]
+        c += before[k + 2 * gap] - base[2]
+        d += before[k + 3 * gap] - base[3]
+    done = out[at : at + 4 * gap]
+    done[0], done[gap], done[2 * gap], done[3 * gap] = a, b, c, d
+    for k in range(1, gap):
+        a += one[k] - values[at - period + k]
+        b += two[k] - values[at - period + k + gap]
+        c += three[k] - values[at - period + k + 2 * gap]
+        d += four[k] - values[at - period + k + 3 * gap]
+        done[k], done[k + gap], done[k + 2 * gap], done[k + 3 * gap] = a, b, c, d
+    for run in range(4):
+        totals = done[run * gap : (run + 1) * gap]
+        for k in range(gap):
+            totals[k] = base[run] + totals[k] / period
 
 
 @jit

@@ -14,6 +14,7 @@ from stratopt.kernels.jit import jit_bare, jit_inlined
 
 WIDTH = 8
 MOST_LEVELS = 11
+NEAR_LEVELS = 4
 
 LOWEST, HIGHEST, FALL = range(3)
 """Columns of both tables; a fall is the least ratio of a close to the highest one up to it."""
@@ -107,3 +108,65 @@ def may_fall_below(ratio: float, windows: Float64Array2D, table: AnyArray, first
                 break
             begin += reach
     return falls | (windows[last, LOWEST] < ratio * high)
+
+
+def range_pairs(close: Float64Array1D) -> Float64Array1D:
+    """Tables for ``lowest_and_highest``, flat float64: pairs of the least and the greatest close.
+
+    Of ranges of 1, 2, 4 and 8 bars from every bar, then of 8, 16, 32 ... bars from every eighth: 64 bytes a bar and 2 for each
+    level of the latter.
+    """
+    blocks = close.size // WIDTH
+    pairs = np.empty(2 * (NEAR_LEVELS * close.size + blocks.bit_length() * blocks))
+    _fill_range_pairs(close, pairs)
+    return pairs
+
+
+@jit_bare
+def _fill_range_pairs(close: Float64Array1D, pairs: Float64Array1D) -> None:
+    for bar in range(close.size):
+        pairs[2 * bar], pairs[2 * bar + 1] = close[bar], close[bar]
+    at = 2 * close.size
+    for level in range(1, NEAR_LEVELS):
+        reach = 1 << (level - 1)
+        at = _fill_doubled(pairs, at - 2 * close.size, at, close.size, reach)
+    blocks = close.size // WIDTH
+    for block in range(blocks):
+        source = 2 * ((NEAR_LEVELS - 1) * close.size + block * WIDTH)
+        pairs[at + 2 * block], pairs[at + 2 * block + 1] = pairs[source], pairs[source + 1]
+    at += 2 * blocks
+    reach = 1
+    while 2 * reach <= blocks:
+        at = _fill_doubled(pairs, at - 2 * blocks, at, blocks, reach)
+        reach *= 2
+
+
+@jit_inlined
+def _fill_doubled(pairs: Float64Array1D, source: int, at: int, count: int, reach: int) -> int:
+    """Ranges of twice the length, from those at ``source``; those that the end cuts off are as short as there. Returns their end."""
+    for item in range(count):
+        other = source + 2 * min(item + reach, count - 1)
+        pairs[at + 2 * item] = min(pairs[source + 2 * item], pairs[other])
+        pairs[at + 2 * item + 1] = max(pairs[source + 2 * item + 1], pairs[other + 1])
+    return at + 2 * count
+
+
+@jit_inlined
+def lowest_and_highest(pairs: Float64Array1D, bar_count: int, first: int, stop: int) -> tuple[float, float]:
+    """``extremes`` without a branch: always four reads, whatever the length of the range.
+
+    ``bar_count`` is the number of bars of the series, [first, stop) at least one of them.
+    """
+    near = min(highest_bit(stop - first), NEAR_LEVELS - 1)
+    one, two = 2 * (near * bar_count + first), 2 * (near * bar_count + stop - (1 << near))
+    blocks, begin, end = bar_count // WIDTH, (first + WIDTH - 1) // WIDTH, stop // WIDTH
+    level = highest_bit(max(end - begin, 1))
+    far = 2 * (NEAR_LEVELS * bar_count + level * blocks)
+    # arithmetic instead of a choice, of which the compiler would make a branch
+    whole = int(end > begin)
+    three = np.uintp(one + whole * (far + 2 * begin - one))
+    four = np.uintp(two + whole * (far + 2 * (end - (1 << level)) - two))
+    one, two, odd = np.uintp(one), np.uintp(two), np.uintp(1)
+    low = min(pairs[one], pairs[two], pairs[three], pairs[four])
+    high = max(pairs[one + odd], pairs[two + odd], pairs[three + odd], pairs[four + odd])
+    return low, high

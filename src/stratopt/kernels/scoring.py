@@ -140,12 +140,12 @@ def trade_scores(pnl: Float64Array1D, count: int, out: Float64Array1D) -> None:
     """Profit factor, win rate, expectancy and SQN of the closed trades."""
     wins, gross_win, gross_loss, total = 0, 0.0, 0.0, 0.0
     for trade in range(count):
-        total += pnl[trade]
-        if pnl[trade] > 0.0:
-            wins += 1
-            gross_win += pnl[trade]
-        else:
-            gross_loss -= pnl[trade]
+        # no branch: the processor cannot guess which trades win
+        profit = pnl[trade]
+        total += profit
+        wins += int(profit > 0.0)
+        gross_win += max(profit, 0.0)
+        gross_loss += max(-profit, 0.0)
     mean = total / count if count > 0 else math.nan
     squares = 0.0
     for trade in range(count):

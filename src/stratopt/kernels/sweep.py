@@ -2,7 +2,8 @@
 
 A row costs its *events*: bars at which the target changes, a stop may act or the window ends. There the account goes through
 ``simulate.trade_bar``, so that fills and trades are those of ``simulate`` to the last digit; the bars between two events are one
-span (``kernels.spans``). Tried before: one fused loop over all bars (2.5 times slower), sixteen rows in lanes (3.4 times).
+span (``kernels.spans``). Rows that are long with all money or flat take a shorter way (``kernels.long_only``). Tried before: one
+fused loop over all bars (2.5 times slower), sixteen rows in lanes (3.4 times).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from stratopt.kernels.arrays import (
 from stratopt.kernels.changes import fill_changes, target_changes
 from stratopt.kernels.crossings import list_crossings
 from stratopt.kernels.jit import jit_bare, jit_inlined
+from stratopt.kernels.long_only import never_short, run_long_only
 from stratopt.kernels.scoring import account_scores, growth_of_end, ratios_of_sums, score, trade_scores
 from stratopt.kernels.simulate import allowed_side, trade_bar
 
@@ -264,6 +266,42 @@ def write_scores(
     return True
 
 
+@jit_inlined
+def score_long_only(
+    bars: Float64Array2D,
+    where: Int32Array1D,
+    change_count: int,
+    start: int,
+    stop: int,
+    settings: Float64Array1D,
+    windows: Float64Array2D,
+    table: AnyArray,
+    sums: Float64Array2D,
+    closes: Float64Array1D,
+    pairs: Float64Array1D,
+    rests: Float64Array2D,
+    block_at: Int64Array1D,
+    wholes: Float64Array2D,
+    periods_per_year: float,
+    years: float,
+    account: Float64Array1D,
+    tally: Float64Array1D,
+    pnl: Float64Array1D,
+    held_after: Float64Array1D,
+    rises: Float64Array2D,
+    blocks: Float64Array2D,
+    out: Float64Array1D,
+) -> bool:
+    """``score_changes`` of a row that ``long_only`` can run; expanded in its callers, because handing over the arrays shows."""
+    return run_long_only(
+        bars, where, change_count, start, stop, settings, windows, table, pairs, sums, rests, block_at, wholes,
+        account, tally, pnl, held_after, rises, blocks,
+    ) and write_scores(
+        account, tally, pnl, bars[CLOSE], start, stop, settings[k.INITIAL_CASH], closes.size,
+        periods_per_year, years, blocks, out,
+    )  # fmt: skip
+
+
 @jit_bare
 def score_changes(
     bars: Float64Array2D,
@@ -315,6 +353,10 @@ def score_targets(
     closes: Float64Array1D,
     period_ends: Int64Array1D,
     period_at: Int64Array1D,
+    pairs: Float64Array1D,
+    rests: Float64Array2D,
+    block_at: Int64Array1D,
+    wholes: Float64Array2D,
     periods_per_year: float,
     years: float,
     where: Int32Array1D,
@@ -325,6 +367,8 @@ def score_targets(
     returns: Float64Array1D,
     pnl: Float64Array1D,
     no_trades: Float64Array2D,
+    held_after: Float64Array1D,
+    rises: Float64Array2D,
     blocks: AnyArray,
     out: Float64Array2D,
 ) -> None:
@@ -345,17 +389,28 @@ def score_targets(
         The close at the end of each period.
     period_ends : int64 (m,)
         Last bar of each period, counted from ``start``; ``period_at`` int64 (stop - start + 1,) is the number of them before a bar.
-    where, target, account, tally, equity, returns, pnl, no_trades
+    pairs, rests, block_at, wholes
+        ``extremes.range_pairs`` of all closes, ``long_only.block_rests`` of the closes where ``long_only`` may run: periods are bars, the end is marked, longs are
+        allowed. Empty elsewhere.
+    where, target, account, tally, equity, returns, pnl, no_trades, held_after, rises
         Scratch.
     blocks : float64 (R, 3, S), out
     out : float64 (R, len(SCORE_NAMES)), out
     """
+    by_trades = rests.shape[0] > 0 and orders_are_plain(settings)
     for row in range(words.shape[0]):
         count = target_changes(words[row], bars.shape[1], where, target)
-        if not score_changes(
-            bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-            periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
-        ):  # fmt: skip
+        if by_trades and never_short(target, count):
+            scored = score_long_only(
+                bars, where, count, start, stop, settings, windows, table, sums, closes, pairs, rests, block_at, wholes,
+                periods_per_year, years, account, tally, pnl, held_after, rises, blocks[row], out[row],
+            )  # fmt: skip
+        else:
+            scored = score_changes(
+                bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
+                periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
+            )  # fmt: skip
+        if not scored:
             score(
                 bars, targets[row], start, stop, settings, atr, period_ends, periods_per_year, years,
                 account, equity, returns, pnl, no_trades, blocks[row], out[row],
@@ -380,6 +435,10 @@ def score_crossings(
     closes: Float64Array1D,
     period_ends: Int64Array1D,
     period_at: Int64Array1D,
+    pairs: Float64Array1D,
+    rests: Float64Array2D,
+    block_at: Int64Array1D,
+    wholes: Float64Array2D,
     periods_per_year: float,
     years: float,
     where: Int32Array1D,
@@ -390,6 +449,8 @@ def score_crossings(
     returns: Float64Array1D,
     pnl: Float64Array1D,
     no_trades: Float64Array2D,
+    held_after: Float64Array1D,
+    rises: Float64Array2D,
     blocks: AnyArray,
     out: Float64Array2D,
 ) -> None:
@@ -402,12 +463,20 @@ def score_crossings(
     targets : int8 (1, padded n)
         Scratch.
     """
+    by_trades = rests.shape[0] > 0 and orders_are_plain(settings)
     for row in range(above.shape[0]):
         count = list_crossings(above[row], below[row], firsts[row], direction, where, target)
-        if not score_changes(
-            bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
-            periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
-        ):  # fmt: skip
+        if by_trades and never_short(target, count):
+            scored = score_long_only(
+                bars, where, count, start, stop, settings, windows, table, sums, closes, pairs, rests, block_at, wholes,
+                periods_per_year, years, account, tally, pnl, held_after, rises, blocks[row], out[row],
+            )  # fmt: skip
+        else:
+            scored = score_changes(
+                bars, where, target, count, start, stop, settings, atr, windows, table, sums, closes, period_at,
+                periods_per_year, years, account, tally, pnl, no_trades, blocks[row], out[row],
+            )  # fmt: skip
+        if not scored:
             fill_changes(where, target, count, targets[0])
             score(
                 bars, targets[0], start, stop, settings, atr, period_ends, periods_per_year, years,
