@@ -169,7 +169,9 @@ def _arguments(
     closes = bars.close[window.start + window.period_ends]
     sums = np.empty((periods + 1, SUMS))
     prefix_sums(closes, sums)
-    period_at = np.searchsorted(window.period_ends, np.arange(len(window) + 1)).astype(np.int64)
+    period_at = np.zeros(len(window) + 1, dtype=np.int64)
+    period_at[window.period_ends + 1] = 1
+    np.cumsum(period_at, out=period_at)
     by_trades = periods == len(window) and settings[k.FINAL] == k.FINAL_MARK and settings[k.ALLOW_LONG] != 0.0
     known = (
         window.start,
@@ -196,7 +198,7 @@ def _arguments(
         np.empty(len(window)),
         np.empty((0, k.TRADE_COLUMNS)),
         np.empty(block_count),
-        np.empty((len(window) // 2 + 2, RISE)),
+        np.empty((len(window) // 2 + 2 if by_trades else 1, RISE)),
     )
     return known, scratch
 

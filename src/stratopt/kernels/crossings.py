@@ -96,8 +96,8 @@ def aligned_singles(rows: int, columns: int) -> AnyArray:
 def compare_lines(lines: Float64Array2D, pairs: Int64Array2D, above: AnyArray, below: AnyArray) -> None:
     """Where the left line of each pair is above and where below the right one; neither on equal values and next to NaN.
 
-    Rounding keeps order: where two lines rounded to float32 differ, they are in that order; only words with a bar where they do
-    not are compared as they are.
+    Rounding keeps order: where two lines, as float32 distances to the first line, differ, they are in that order; only words with
+    a bar where they do not are compared as they are. Distances, because averages of minute bars differ in the seventh digit.
 
     Parameters
     ----------
@@ -112,10 +112,11 @@ def compare_lines(lines: Float64Array2D, pairs: Int64Array2D, above: AnyArray, b
     for begin in range(0, whole_words, BLOCK_WORDS):
         end = min(begin + BLOCK_WORDS, whole_words)
         bars = (end - begin) * WORD_BITS
+        base = lines[0, begin * WORD_BITS : end * WORD_BITS]
         for line in range(lines.shape[0]):
             exact, single = lines[line, begin * WORD_BITS : end * WORD_BITS], rounded[line, :bars]
             for bar in range(exact.size):
-                single[bar] = np.float32(exact[bar])
+                single[bar] = np.float32(exact[bar] - base[bar])
         compare_block(lines, rounded, pairs, begin, end, above, below)
     if rest > 0:
         compare_last_words(lines, pairs, rest, above, below)

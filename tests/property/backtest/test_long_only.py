@@ -74,9 +74,10 @@ def test_lines_that_differ_in_the_last_digits_cross(length):
     rng = np.random.default_rng(length)
     left = np.full(length, 100.0)
     signs = np.repeat(rng.choice([-1.0, 1.0], length), rng.integers(1, 30, length))[:length]
-    lines = np.array([left, left - signs * 1e-11])
+    far = 2 * left  # lines are rounded as distances to the first one
+    lines = np.array([far, left, left - signs * 1e-11])
     above, below = np.empty((2, 1, -(-length // WORD_BITS)), dtype=np.uint64)
-    compare_lines(lines, np.array([[0, 1]]), above, below)
+    compare_lines(lines, np.array([[1, 2]]), above, below)
     where, target = np.empty(length + 1, dtype=np.int32), np.empty(length + 1, dtype=np.int8)
     count = list_crossings(above[0], below[0], 0, LONG_ONLY, where, target)
     crosses = np.flatnonzero(np.diff(signs)) + 1
