@@ -201,15 +201,15 @@ def power_of_64(t: float) -> float:
 
     Unlike ``math.exp`` it can be computed in vector lanes. Relative error below 1e-13 for results above 1e-5, below 1e-8 always.
     """
-    e = 1.0 + t * (1.0 / 10.0)
-    e = 1.0 + e * (t * (1.0 / 9.0))
-    e = 1.0 + e * (t * (1.0 / 8.0))
-    e = 1.0 + e * (t * (1.0 / 7.0))
-    e = 1.0 + e * (t * (1.0 / 6.0))
-    e = 1.0 + e * (t * (1.0 / 5.0))
-    e = 1.0 + e * (t * (1.0 / 4.0))
-    e = 1.0 + e * (t * (1.0 / 3.0))
-    e = 1.0 + e * (t * (1.0 / 2.0))
+    e = 1.0 / 362880.0 + t * (1.0 / 3628800.0)
+    e = 1.0 / 40320.0 + e * t
+    e = 1.0 / 5040.0 + e * t
+    e = 1.0 / 720.0 + e * t
+    e = 1.0 / 120.0 + e * t
+    e = 1.0 / 24.0 + e * t
+    e = 1.0 / 6.0 + e * t
+    e = 1.0 / 2.0 + e * t
+    e = 1.0 + e * t
     e = 1.0 + e * t
     e = e * e
     e = e * e

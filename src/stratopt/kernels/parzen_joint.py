@@ -15,7 +15,6 @@ from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D, In
 from stratopt.kernels.jit import jit
 from stratopt.kernels.parzen import (
     CATEGORICAL,
-    FAR,
     FIRST,
     HIGH,
     LOG,
@@ -35,6 +34,16 @@ from stratopt.kernels.parzen import (
 )
 
 LARGEST_EXPONENT = 40.0
+FAR_ENOUGH = 6.0
+"""A bound that is further from a component, in deviations, cuts off less than 1e-9 of it: nothing."""
+
+
+@jit
+def put_point(point: Float64Array1D, rules: Float64Array2D, trial: int, points: Float64Array2D) -> None:
+    """Write the model values of ``point``, float64 (d,) in value space with NaN where inactive, into column ``trial``."""
+    for p in range(point.size):
+        keeps = rules[p, CATEGORICAL] > 0.0 or np.isnan(point[p])
+        points[p, trial] = point[p] if keeps else model_value(point[p], rules[p])
 
 
 @jit
@@ -51,7 +60,7 @@ def deviations(rules: Float64Array2D, count: int, scale: float, floor: float, ou
 @jit
 def _inside(mean: float, sigma: float, rule: Float64Array1D) -> float:
     """Share of a component between the truncation bounds."""
-    if rule[LOW] + FAR * sigma < mean < rule[HIGH] - FAR * sigma:
+    if rule[LOW] + FAR_ENOUGH * sigma < mean < rule[HIGH] - FAR_ENOUGH * sigma:
         return 1.0
     return cumulative(rule[HIGH], mean, sigma) - cumulative(rule[LOW], mean, sigma)
 

@@ -10,8 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from stratopt.kernels.arrays import Float64Array1D, Int64Array1D
-from stratopt.kernels.parzen import CATEGORICAL, model_value
-from stratopt.kernels.parzen_joint import suggest_joint
+from stratopt.kernels.parzen_joint import put_point, suggest_joint
 from stratopt.kernels.parzen_suggest import insert, suggest
 from stratopt.search.latent import Latent
 from stratopt.search.parzen_rules import option_priors, parzen_rules
@@ -65,9 +64,7 @@ class JointModel:
         """Add a point."""
         if trial == self._points.shape[1]:
             self._points = np.pad(self._points, ((0, 0), (0, trial)))
-        for p, rule in enumerate(self._rules):
-            value = point[p]
-            self._points[p, trial] = value if rule[CATEGORICAL] or math.isnan(value) else model_value(value, rule)
+        put_point(point, self._rules, trial, self._points)
         self._trials = trial + 1
 
     def propose(
