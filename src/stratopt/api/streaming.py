@@ -40,7 +40,7 @@ async def batch_events(
     """
     yield b"retry: 2000\n\n"
     yield sse("snapshot", await run_in_threadpool(service.view, batch))
-    seq, seen_revision, last_sent, next_progress = after_seq, -1, time.monotonic(), 0.0
+    seq, seen_revision, last_sent, next_progress, owes_progress = after_seq, -1, time.monotonic(), 0.0, False
     while True:
         if is_draining():
             yield sse(
@@ -49,19 +49,17 @@ async def batch_events(
             return
         revision = service.manager.revision(batch.batch_id)
         if revision != seen_revision:
-            seen_revision = revision
-            for event in await run_in_threadpool(service.manager.store.events, batch.batch_id, after_seq=seq):
-                seq = event.seq
-                yield sse(event.kind, event.data, event.seq)
-                if event.kind == "batch.ended":
-                    return
-            if time.monotonic() >= next_progress:
-                view = await run_in_threadpool(lambda: service.view(service.batch(batch.batch_id)))
-                yield sse("progress", {name: view[name] for name in ("batch_id", "status", "counts", "progress")})
-                next_progress = time.monotonic() + PROGRESS_SECONDS
-            else:
-                seen_revision = -1  # look again when the next progress may be sent
-            last_sent = time.monotonic()
+            seen_revision, owes_progress = revision, True
+            while found := await run_in_threadpool(service.manager.store.events, batch.batch_id, after_seq=seq):
+                for event in found:
+                    yield sse(event.kind, event.data, event.seq)
+                    if event.kind == "batch.ended":
+                        return
+                seq, last_sent = found[-1].seq, time.monotonic()
+        if owes_progress and time.monotonic() >= next_progress:
+            view = await run_in_threadpool(lambda: service.view(service.batch(batch.batch_id)))
+            yield sse("progress", {name: view[name] for name in ("batch_id", "status", "counts", "progress")})
+            next_progress, owes_progress, last_sent = time.monotonic() + PROGRESS_SECONDS, False, time.monotonic()
         elif time.monotonic() - last_sent > PING_SECONDS:
             last_sent = time.monotonic()
             yield b": ping\n\n"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, or_, select, tuple_
+from sqlalchemy import Engine, Select, or_, select, tuple_
 
 from stratopt.optimization.jobs import Batch, BatchState, Event, Job, JobState
 from stratopt.storage import rows
 from stratopt.storage import statements as sql
 from stratopt.storage.failures import translated
-from stratopt.storage.schema import batches, events, jobs
+from stratopt.storage.schema import batches, jobs
 
 
 class SqlJobReader:
@@ -79,10 +79,8 @@ class SqlJobReader:
 
     def events(self, batch_id: str, *, after_seq: int = 0, limit: int = 1000) -> Sequence[Event]:
         """What ended, in order."""
-        later = and_(events.c.batch_id == batch_id, events.c.seq > after_seq)
-        return [
-            rows.read_event(row) for row in self._all(select(events).where(later).order_by(events.c.seq).limit(limit))
-        ]
+        cursor = {"of": batch_id, "after": after_seq, "most": limit}
+        return [rows.read_event(row) for row in self._all(sql.EVENTS, cursor)]
 
     def unfinished(self, owner: str | None = None) -> Sequence[Batch]:
         """Every batch that has not ended, oldest first."""
@@ -117,6 +115,6 @@ class SqlJobReader:
         with translated(), self._reader.connect() as connection:
             return connection.execute(query, parameters).mappings().first()
 
-    def _all(self, query: Select[Any]) -> Any:
+    def _all(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> Any:
         with translated(), self._reader.connect() as connection:
-            return connection.execute(query).mappings().all()
+            return connection.execute(query, parameters).mappings().all()

@@ -17,6 +17,13 @@ OPEN_JOBS = (QUEUED, RUNNING)
 
 BATCH = select(batches).where(batches.c.batch_id == bindparam("of"))
 
+EVENTS = (
+    select(events)
+    .where(events.c.batch_id == bindparam("of"), events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("most"))
+)
+
 WAITING = select(func.sum(batches.c.queued)).where(batches.c.state.in_(LIVE_BATCHES))
 """Queued jobs of all batches."""
 
