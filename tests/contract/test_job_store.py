@@ -202,6 +202,31 @@ def test_an_old_attempt_cannot_write(store: JobStore) -> None:
     assert store.finish(jobs[0].job_id, 2, SUCCESS, 3.0) is not None
 
 
+def test_the_end_of_one_job_and_the_start_of_the_next_are_one_move(store: JobStore) -> None:
+    batch, jobs = make_batch(2)
+    store.submit(batch, jobs)
+    store.claim(full_batches=[], now=1.0)
+    event, following = store.finish_and_claim(jobs[0].job_id, 1, SUCCESS, full_batches=[], now=2.0)
+    assert event is not None
+    assert following is not None
+    assert (event.seq, event.data["job_id"]) == (1, jobs[0].job_id)
+    assert (following.job_id, following.fence, following.started_at) == (jobs[1].job_id, 1, 2.0)
+    late, nothing = store.finish_and_claim(jobs[0].job_id, 1, FAILURE, full_batches=[], now=3.0)
+    assert (late, nothing) == (None, None)
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert (found.counts["queued"], found.counts["running"], found.counts["succeeded"]) == (0, 1, 1)
+
+
+def test_a_full_batch_gives_no_next_job(store: JobStore) -> None:
+    batch, jobs = make_batch(2)
+    store.submit(batch, jobs)
+    store.claim(full_batches=[], now=1.0)
+    event, following = store.finish_and_claim(jobs[0].job_id, 1, SUCCESS, full_batches=[batch.batch_id], now=2.0)
+    assert event is not None
+    assert following is None
+
+
 def test_counts_follow_the_rows_and_events_have_no_hole(store: JobStore) -> None:
     batch, jobs = make_batch(4)
     store.submit(batch, jobs)

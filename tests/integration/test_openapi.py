@@ -65,6 +65,16 @@ def test_every_success_has_an_example_with_the_shape_of_the_real_answer(
         assert differences(example, real) == [], (status, kind)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/optimize/batch", "/api/v1/optimize/single"])
+def test_the_plan_of_validate_only_is_a_described_answer(server: str, path: str) -> None:
+    operation = DOCUMENT["paths"][path]["post"]
+    body = next(iter(operation["requestBody"]["content"]["application/json"]["examples"].values()))["value"]
+    plan = httpx2.post(f"{server}{path}", params={"validate_only": True}, json=body, timeout=120)
+    assert plan.status_code == 200
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(plan.json())
+
+
 def test_the_described_answers_leave_no_field_out(told: dict[str, Any]) -> None:
     for method, path in OPERATIONS:
         for status, kind, content in successes(method, path):

@@ -251,17 +251,22 @@ class BatchOptimizationManager:
             self._settle(batch.batch_id)
 
     def _dispatch(self) -> None:
-        while self._live and self._executor.free() > 0 and self._may_dispatch(len(self._running)):
-            busy = Counter(running.job.batch_id for running in self._running.values())
-            busy.update(dead.job.batch_id for dead in self._dead)
-            busy.update(job.batch_id for job, _ in self._held)
-            full = [batch_id for batch_id, live in self._live.items() if busy[batch_id] >= live.batch.parallel_jobs]
-            if len(full) == len(self._live):
-                return
+        while (full := self._full_batches()) is not None:
             job = self.store.claim(full_batches=full, now=time.time())
             if job is None:
                 return
             self._start(job)
+            self._store_held()
+
+    def _full_batches(self) -> list[str] | None:
+        """The batches that have as many jobs under way as they may; None when no job may start now."""
+        if not self._live or self._executor.free() <= 0 or not self._may_dispatch(len(self._running)):
+            return None
+        busy = Counter(running.job.batch_id for running in self._running.values())
+        busy.update(dead.job.batch_id for dead in self._dead)
+        busy.update(job.batch_id for job, _ in self._held)
+        full: list[str] = [b for b, live in self._live.items() if busy[b] >= live.batch.parallel_jobs]
+        return None if len(full) == len(self._live) else full
 
     def _start(self, job: Job) -> None:
         if job.batch_id not in self._live:  # submitted between the claim's look and its message to us
@@ -276,7 +281,7 @@ class BatchOptimizationManager:
             payload = self._payload(job)
         except StratoptError as error:
             failure = Failure(code=error.code, message=error.message, context=error.context)
-            self._finish(job, Ending(state=JobState.FAILED, failure=failure))
+            self._held.append((job, Ending(state=JobState.FAILED, failure=failure)))
             return
         self._executor.start(job.job_id, payload, min(own, batch_limit))
         self._running[job.job_id] = Running(job, now, min(own, batch_limit), batch_limit < own)
@@ -319,9 +324,20 @@ class BatchOptimizationManager:
             self._touch(dead.job.batch_id)
 
     def _finish(self, job: Job, ending: Ending) -> None:
+        """Store an ending together with the claim of what the free worker does next; what cannot be stored is held."""
+        full = None if self._held else self._full_batches()
         self._held.append((job, ending))
         try:
-            self._store_held()
+            if full is None:
+                self._store_held()
+                return
+            event, following = self.store.finish_and_claim(
+                job.job_id, job.fence, ending, full_batches=full, now=time.time()
+            )
+            self._held.pop()
+            if following is not None:
+                self._start(following)
+            self._note_end(job, ending, event)
         except ResourceExhaustionError as error:
             log.warning("ending_held", extra={"job_id": job.job_id, "code": error.code, "reason": error.message})
 
@@ -331,14 +347,17 @@ class BatchOptimizationManager:
             job, ending = self._held[0]
             event = self.store.finish(job.job_id, job.fence, ending, time.time())
             self._held.pop(0)
-            if event is not None:
-                self._on_ended(job, ending)
-            if event is None or self._was_last(event):
-                self._unsettled.add(job.batch_id)
-            self._touch(job.batch_id)
+            self._note_end(job, ending, event)
         for batch_id in list(self._unsettled):
             self._settle(batch_id)
             self._unsettled.discard(batch_id)
+
+    def _note_end(self, job: Job, ending: Ending, event: Event | None) -> None:
+        if event is not None:
+            self._on_ended(job, ending)
+        if event is None or self._was_last(event):
+            self._unsettled.add(job.batch_id)
+        self._touch(job.batch_id)
 
     def _end_late_batches(self) -> None:
         now = time.monotonic()

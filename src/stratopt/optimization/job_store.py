@@ -64,8 +64,8 @@ class JobStore(Protocol):
 
     Every method is one transaction: it happens wholly and survives the process when the call returns, or it raises and nothing
     happened. It survives the machine too, except the last ``claim`` and ``progress``, which the next start would undo or repeat anyway.
-    Safe to call from several threads. Only the supervisor calls ``claim``, ``finish``, ``release``, ``progress`` and
-    ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows.
+    Safe to call from several threads. Only the supervisor calls ``claim``, ``finish``, ``finish_and_claim``, ``release``,
+    ``progress`` and ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows.
     """
 
     def submit(
@@ -129,6 +129,12 @@ class JobStore(Protocol):
 
     def finish(self, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
         """End a running job: state, seq, counters and event at once. None when ``fence`` is old or the job does not run."""
+        ...
+
+    def finish_and_claim(
+        self, job_id: str, fence: int, ending: Ending, *, full_batches: Sequence[str], now: float
+    ) -> tuple[Event | None, Job | None]:
+        """``finish`` and then ``claim`` in one transaction: one wait for the disk between two jobs of a worker."""
         ...
 
     def release(

@@ -207,6 +207,13 @@ class MemoryJobStore:
                 return None
             return self._end(job, ending, now)
 
+    def finish_and_claim(
+        self, job_id: str, fence: int, ending: Ending, *, full_batches: Sequence[str], now: float
+    ) -> tuple[Event | None, Job | None]:
+        """Both moves at once."""
+        with self._lock:
+            return self.finish(job_id, fence, ending, now), self.claim(full_batches=full_batches, now=now)
+
     def release(
         self, job_id: str, fence: int, reason: str, now: float, used: Mapping[str, float] | None = None
     ) -> bool:

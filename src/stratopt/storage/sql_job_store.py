@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, and_, bindparam, delete, insert, select, update
 
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
@@ -65,13 +65,8 @@ class SqlJobStore(SqlJobReader):
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
         """Move one queued job to running, raise its fence and count an attempt."""
         with self._write("claim", relaxed=True) as connection:
-            batch_id = connection.execute(sql.FAIREST, {"full": list(full_batches)}).scalar()
-            if batch_id is None:
-                return None
-            row = connection.execute(sql.CLAIM_JOB, {"of": batch_id, "now": now}).mappings().one()
-            connection.execute(sql.BEGIN_ATTEMPT, {"job_id": row["job_id"], "fence": row["fence"], "started_at": now})
-            connection.execute(sql.CLAIM_BATCH, {"of": batch_id, "now": now})
-        return rows.read_job(row)
+            row = _claim(connection, full_batches, now)
+        return None if row is None else rows.read_job(row)
 
     def progress(self, used: Mapping[JobId, Mapping[str, float]], elapsed_seconds: Mapping[BatchId, float]) -> None:
         """Remember how far running jobs are, what they cost, and how much of its limit each live batch has used."""
@@ -97,11 +92,16 @@ class SqlJobStore(SqlJobReader):
     def finish(self, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
         """End the running attempt of a job."""
         with self._write("finish") as connection:
-            row = connection.execute(sql.ATTEMPT_TO_END, {"of": job_id, "of_fence": fence}).mappings().first()
-            if row is None:
-                return None
-            _close_attempt(connection, job_id, fence, ending.failure.code if ending.failure else "succeeded", now)
-            return _end_jobs(connection, [row], sql.RUNNING, ending, now)[0]
+            return _finish(connection, job_id, fence, ending, now)
+
+    def finish_and_claim(
+        self, job_id: str, fence: int, ending: Ending, *, full_batches: Sequence[str], now: float
+    ) -> tuple[Event | None, Job | None]:
+        """End an attempt and begin the next."""
+        with self._write("finish") as connection:
+            event = _finish(connection, job_id, fence, ending, now)
+            row = _claim(connection, full_batches, now)
+        return event, None if row is None else rows.read_job(row)
 
     def release(
         self, job_id: str, fence: int, reason: str, now: float, used: Mapping[str, float] | None = None
@@ -204,6 +204,24 @@ def _earlier(connection: Connection, key: IdempotencyKey, now: float) -> Batch |
             key=key.key,
         )
     return rows.read_batch(connection.execute(sql.BATCH, {"of": found["batch_id"]}).mappings().one())
+
+
+def _claim(connection: Connection, full_batches: Sequence[str], now: float) -> RowMapping | None:
+    batch_id = connection.execute(sql.FAIREST, {"full": list(full_batches)}).scalar()
+    if batch_id is None:
+        return None
+    row = connection.execute(sql.CLAIM_JOB, {"of": batch_id, "now": now}).mappings().one()
+    connection.execute(sql.BEGIN_ATTEMPT, {"job_id": row["job_id"], "fence": row["fence"], "started_at": now})
+    connection.execute(sql.CLAIM_BATCH, {"of": batch_id, "now": now})
+    return row
+
+
+def _finish(connection: Connection, job_id: str, fence: int, ending: Ending, now: float) -> Event | None:
+    row = connection.execute(sql.ATTEMPT_TO_END, {"of": job_id, "of_fence": fence}).mappings().first()
+    if row is None:
+        return None
+    _close_attempt(connection, job_id, fence, ending.failure.code if ending.failure else "succeeded", now)
+    return _end_jobs(connection, [row], sql.RUNNING, ending, now)[0]
 
 
 def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: Ending, now: float) -> list[Event]:

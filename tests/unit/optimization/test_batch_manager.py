@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from stratopt.optimization import batch_manager
 from stratopt.optimization.batch_manager import BatchOptimizationManager
-from stratopt.optimization.exceptions import ResourceExhaustionError
+from stratopt.optimization.exceptions import DataValidationError, ResourceExhaustionError
 from stratopt.optimization.executor import ExecutorEvent, Finished
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Event, Job, JobId, counts_of_new_batch
@@ -76,9 +76,15 @@ class Failing(MemoryJobStore):
         return super().batch(batch_id)
 
 
+def nothing_needed(job: Job) -> Mapping[str, Any]:
+    return {}
+
+
 @contextmanager
-def supervising(store: Failing) -> Iterator[BatchOptimizationManager]:
-    manager = BatchOptimizationManager(store, AtOnce(), lambda job: {})
+def supervising(
+    store: Failing, payload: Callable[[Job], Mapping[str, Any]] = nothing_needed
+) -> Iterator[BatchOptimizationManager]:
+    manager = BatchOptimizationManager(store, AtOnce(), payload)
     manager.start()
     try:
         yield manager
@@ -86,10 +92,10 @@ def supervising(store: Failing) -> Iterator[BatchOptimizationManager]:
         manager.stop()
 
 
-def submit(manager: BatchOptimizationManager, jobs: int) -> BatchId:
-    batch_id = BatchId("bat_1")
+def submit(manager: BatchOptimizationManager, jobs: int, batch: str = "bat_1") -> BatchId:
+    batch_id = BatchId(batch)
     spec = JobSpec(strategy_id="s", strategy="RSI", symbol="BTC", timeframe="1d")
-    batch = Batch(
+    made = Batch(
         batch_id=batch_id,
         state=BatchState.QUEUED,
         counts=counts_of_new_batch(jobs),
@@ -97,7 +103,10 @@ def submit(manager: BatchOptimizationManager, jobs: int) -> BatchId:
         parallel_jobs=2,
         seed=0,
     )
-    manager.submit(batch, [Job(job_id=JobId(f"job_{i}"), batch_id=batch_id, index=i, spec=spec) for i in range(jobs)])
+    names = [f"{batch}_job_{i}" for i in range(jobs)]
+    manager.submit(
+        made, [Job(job_id=JobId(name), batch_id=batch_id, index=i, spec=spec) for i, name in enumerate(names)]
+    )
     return batch_id
 
 
@@ -119,3 +128,25 @@ def test_a_job_s_end_costs_no_look_at_its_batch() -> None:
         while not store.events(batch_id, after_seq=50):
             threading.Event().wait(0.005)
     assert store.looked_up <= 3
+
+
+def test_jobs_that_cannot_be_started_end_with_the_reason_however_many() -> None:
+    def unreadable(job: Job) -> Mapping[str, Any]:
+        raise DataValidationError("the bars are gone", code="data_missing")
+
+    store = Failing()
+    with supervising(store, unreadable) as manager:
+        ended = manager.wait(submit(manager, jobs=1500), timeout=20)
+    assert (ended.state, ended.counts["failed"]) == (BatchState.FAILED, 1500)
+    job = store.job("bat_1_job_1499")
+    assert job is not None
+    assert job.failure is not None
+    assert (job.failure["code"], job.failure["message"]) == ("data_missing", "the bars are gone")
+
+
+def test_a_worker_without_a_next_job_waits_for_the_next_batch() -> None:
+    """The last end of a batch claims nothing; what is submitted afterwards is claimed by itself."""
+    store = Failing()
+    with supervising(store) as manager:
+        assert manager.wait(submit(manager, jobs=5), timeout=20).counts["succeeded"] == 5
+        assert manager.wait(submit(manager, jobs=5, batch="bat_2"), timeout=20).counts["succeeded"] == 5

@@ -147,8 +147,8 @@ def delete_batch(batch: WritableBatch, service: Service) -> Response:
 @router.post(
     "/single",
     summary="Optimise one strategy",
-    response_model=SingleResult,
-    responses={200: {"model": SingleResult | BatchPlan}, 202: {"model": SingleResult}},
+    response_model=SingleResult | BatchPlan,
+    responses={202: {"model": SingleResult}},
 )
 async def submit_single(
     body: SingleRequest,
