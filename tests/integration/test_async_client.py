@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable
+import runpy
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stratopt import AsyncBatchHandle, AsyncClient, BatchHandle, Client
+from stratopt import AsyncClient, Client
 from stratopt.client.errors import ConflictError, ConnectionFailedError, NotFoundError
 
 from .conftest import quick
@@ -23,13 +27,63 @@ def run(server: str, work: Callable[[AsyncClient], Awaitable[Any]], **options: A
     return asyncio.run(connected())
 
 
-@pytest.mark.parametrize(("blocking", "asynchronous"), [(Client, AsyncClient), (BatchHandle, AsyncBatchHandle)])
-def test_both_clients_offer_the_same_methods(blocking: type, asynchronous: type) -> None:
-    def offered(kind: type) -> dict[str, list[str]]:
-        members = {name: getattr(kind, name) for name in vars(kind) if not name.startswith("_")}
-        return {name: list(inspect.signature(m).parameters) for name, m in members.items() if inspect.isfunction(m)}
+def test_the_blocking_client_is_written_from_the_asynchronous_one() -> None:
+    path = Path(__file__).resolve().parents[2] / "tools" / "write_client.py"
+    written = runpy.run_path(str(path))
+    assert written["WRITTEN"].read_text(encoding="utf-8") == written["blocking_client"](), "run tools/write_client.py"
 
-    assert offered(blocking) == offered(asynchronous)
+
+class Silent(BaseHTTPRequestHandler):
+    """A server whose batch waits in the queue: its stream says so once and then only pings, or nothing."""
+
+    protocol_version = "HTTP/1.1"
+    pings = False
+    stopped = threading.Event()
+
+    def do_GET(self) -> None:
+        status = b'{"batch_id": "bat_1", "status": "queued", "is_terminal": false}'
+        if not self.path.endswith("/events"):
+            self._begin("application/json", [("Content-Length", str(len(status)))])
+            self.wfile.write(status)
+            return
+        self._begin("text/event-stream", [("Connection", "close")])
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(b"event: snapshot\ndata: " + status + b"\n\n")
+            while not self.stopped.wait(0.05):
+                if self.pings:
+                    self.wfile.write(b": ping\n\n")
+
+    def _begin(self, kind: str, headers: list[tuple[str, str]]) -> None:
+        self.send_response(200)
+        for name, value in [("Content-Type", kind), *headers]:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture(params=[True, False], ids=["pings", "silence"])
+def queue(request: pytest.FixtureRequest) -> Iterator[str]:
+    kind = type("Handler", (Silent,), {"pings": request.param, "stopped": threading.Event()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        kind.stopped.set()  # type: ignore[attr-defined]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.timeout(30)
+def test_waiting_ends_when_its_time_is_over_though_nothing_happens(queue: str) -> None:
+    async def follow(client: AsyncClient) -> None:
+        await (await client.batch("bat_1")).wait(timeout_seconds=0.5)
+
+    told = r"batch bat_1 has not ended after 0\.5 s; it goes on"
+    with Client(queue) as client, pytest.raises(TimeoutError, match=told):
+        client.batch("bat_1").wait(timeout_seconds=0.5)
+    with pytest.raises(TimeoutError, match=told):
+        run(queue, follow)
 
 
 def test_a_batch_is_submitted_followed_and_read(server: str, client: Client) -> None:

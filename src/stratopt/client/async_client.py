@@ -1,10 +1,12 @@
-"""AsyncClient: ``Client`` for programs that run on asyncio."""
+"""AsyncClient: the HTTP API as Python objects, for programs that run on asyncio. Needs nothing of the server.
+
+``client.py`` is this file without its awaits: change it here and run ``tools/write_client.py``.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
+from asyncio import sleep, to_thread
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +24,7 @@ from stratopt.client.protocol import (
     RETRIED_STATUSES,
     SINGLE,
     EventReader,
+    Patience,
     document_of,
     event_headers,
     failure_of,
@@ -33,7 +36,10 @@ from stratopt.client.protocol import (
 
 
 class AsyncClient:
-    """A connection to a stratopt server; retries and idempotency are those of ``Client``.
+    """A connection to a stratopt server.
+
+    Retries connection errors, 408, 429 and server errors ``retries`` times; ``Retry-After`` decides the pause, else it grows from half
+    a second. A submission carries one idempotency key over all its retries, so that it makes one batch.
 
     >>> async with AsyncClient("http://127.0.0.1:8000") as client:          # doctest: +SKIP
     ...     batch = await client.optimize_batch({"strategies": ["RSI"], "common_config": {"asset": "BTC"}})
@@ -66,6 +72,8 @@ class AsyncClient:
         """Close the connection."""
         await self._http.aclose()
 
+    # ---- optimise
+
     async def optimize_batch(
         self, request: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> AsyncBatchHandle:
@@ -83,7 +91,8 @@ class AsyncClient:
         headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
         job: dict[str, Any] = await self.read("POST", SINGLE, json=dict(request), headers=headers)
         while not job["is_terminal"]:
-            await (await self.batch(job["batch_id"])).wait()
+            batch = await self.batch(job["batch_id"])
+            await batch.wait()
             result = await self.read("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result")
             job = {"batch_id": job["batch_id"], **result}
         return job
@@ -110,13 +119,15 @@ class AsyncClient:
 
     async def strategies(self) -> list[dict[str, Any]]:
         """The catalogue of strategies."""
-        found: list[dict[str, Any]] = (await self.read("GET", "/api/v1/strategies"))["data"]
-        return found
+        found = await self.read("GET", "/api/v1/strategies")
+        return list(found["data"])
 
     async def symbols(self) -> list[dict[str, Any]]:
         """The series there are."""
-        found: list[dict[str, Any]] = (await self.read("GET", "/api/v1/symbols"))["data"]
-        return found
+        found = await self.read("GET", "/api/v1/symbols")
+        return list(found["data"])
+
+    # ---- plumbing
 
     async def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """One exchange with retries; problems become exceptions (``client.errors``)."""
@@ -127,23 +138,29 @@ class AsyncClient:
             except httpx2.TransportError as error:
                 if attempt >= self._retries or isinstance(error, httpx2.UnsupportedProtocol):
                     raise unreachable(self._base_url, error) from error
-                await asyncio.sleep(pause_seconds(attempt, None))
+                await sleep(pause_seconds(attempt, None))
             else:
                 if answer.status_code < 400:
                     return answer
                 failure = failure_of(answer)
                 if attempt >= self._retries or answer.status_code not in RETRIED_STATUSES:
                     raise failure
-                await asyncio.sleep(pause_seconds(attempt, failure.retry_after))
+                await sleep(pause_seconds(attempt, failure.retry_after))
             attempt += 1
 
     async def read(self, method: str, path: str, **options: Any) -> Any:
         """The JSON document that an exchange answers; UnexpectedAnswerError if it is something else."""
         return document_of(await self.request(method, path, **options))
 
-    async def events(self, path: str, last_event_id: str | None = None) -> AsyncIterator[dict[str, Any]]:
-        """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream."""
-        headers, limit = event_headers(last_event_id), httpx2.Timeout(10.0, read=60.0)
+    async def events(
+        self, path: str, last_event_id: str | None = None, *, patience: Patience | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream.
+
+        With ``patience`` the stream also ends, by an error of the connection or without one, when it has to be read less patiently.
+        """
+        patience = patience or Patience(None)
+        headers, limit = event_headers(last_event_id), patience.of_a_connection()
         async with self._http.stream("GET", path, headers=headers, timeout=limit) as answer:
             if answer.status_code >= 400:
                 await answer.aread()
@@ -154,6 +171,8 @@ class AsyncClient:
             async for line in answer.aiter_lines():
                 if event := reader.feed(line):
                     yield event
+                elif line.startswith(":") and patience.wanes(limit):
+                    return
 
 
 class AsyncBatchHandle:
@@ -178,38 +197,43 @@ class AsyncBatchHandle:
         self.status = await self._client.read("GET", self._path)
         return self
 
-    async def stream(self) -> AsyncIterator[dict[str, Any]]:
-        """Events until the batch has ended; a broken connection is taken up where it was left."""
+    async def stream(self, *, timeout_seconds: float | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Events until the batch has ended; a broken connection is taken up where it was left.
+
+        TimeoutError after ``timeout_seconds``; the batch goes on.
+        """
+        patience = Patience(timeout_seconds)
         last_id: str | None = None
         failures = 0
         while True:
             try:
-                async for event in self._client.events(f"{self._path}/events", last_id):
+                async for event in self._client.events(f"{self._path}/events", last_id, patience=patience):
                     failures = 0
                     last_id = event["id"] or last_id
                     yield event
                     if event["event"] == "batch.ended":
                         return
+                    patience.check(self.batch_id)
             except httpx2.TransportError as error:
+                patience.check(self.batch_id)
                 failures += 1
                 if failures > MOST_BREAKS:
                     raise ConnectionFailedError(
                         f"the event stream of {self.batch_id} broke {failures} times in a row: {error}"
                     ) from error
-            if (await self.refresh()).is_terminal and last_id is None:
+            patience.check(self.batch_id)
+            await self.refresh()
+            if self.is_terminal and last_id is None:
                 return
-            await asyncio.sleep(min(8.0, 0.25 * 2**failures))
+            await sleep(min(8.0, 0.25 * 2**failures, patience.left))
 
     async def wait(
         self, timeout_seconds: float | None = None, on_event: Callable[[dict[str, Any]], None] | None = None
     ) -> Self:
         """Wait for the end. TimeoutError after ``timeout_seconds``; the batch goes on."""
-        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        async for event in self.stream():
+        async for event in self.stream(timeout_seconds=timeout_seconds):
             if on_event:
                 on_event(event)
-            if until is not None and time.monotonic() > until:
-                raise TimeoutError(f"batch {self.batch_id} has not ended after {timeout_seconds:g} s; it goes on")
         return await self.refresh()
 
     async def results(self, *, sort: str | None = None) -> AsyncIterator[dict[str, Any]]:
@@ -233,24 +257,24 @@ class AsyncBatchHandle:
         """One result as a TradingView strategy (Pine Script v6), also written to ``path``; by strategy_id or job_id."""
         answer = await self._client.request("GET", f"{self._path}/results/{quote(strategy_id, safe='')}/export")
         if path is not None:
-            await asyncio.to_thread(Path(path).write_text, answer.text, encoding="utf-8")
+            await to_thread(Path(path).write_text, answer.text, encoding="utf-8")
         return answer.text
 
     async def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
         """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
         if format == "pdf":
             raise StratoptClientError("a PDF is no text; take `report_pdf`")
-        text = (await self._report(format, allow_partial=allow_partial)).text
+        answer = await self._report(format, allow_partial=allow_partial)
         if path is not None:
-            await asyncio.to_thread(Path(path).write_text, text, encoding="utf-8")
-        return text
+            await to_thread(Path(path).write_text, answer.text, encoding="utf-8")
+        return answer.text
 
     async def report_pdf(self, path: str | Path | None = None, *, allow_partial: bool = False) -> bytes:
         """The report as PDF, also written to ``path``; the server needs the extra ``pdf``."""
-        document = (await self._report("pdf", allow_partial=allow_partial)).content
+        answer = await self._report("pdf", allow_partial=allow_partial)
         if path is not None:
-            await asyncio.to_thread(Path(path).write_bytes, document)
-        return document
+            await to_thread(Path(path).write_bytes, answer.content)
+        return answer.content
 
     async def _report(self, format: str, *, allow_partial: bool) -> httpx2.Response:
         params = given(format=format, allow_partial="true" if allow_partial else None)
@@ -278,4 +302,5 @@ class AsyncBatchHandle:
         """The ranking as a pandas frame."""
         import pandas as pd
 
-        return pd.json_normalize(json.loads(await self.report("json"))["ranking"])
+        report = json.loads(await self.report("json"))
+        return pd.json_normalize(report["ranking"])

@@ -1,9 +1,11 @@
-"""Client: the HTTP API as Python objects. Needs nothing of the server."""
+"""Client: the HTTP API as Python objects. Needs nothing of the server.
+
+Written by ``tools/write_client.py`` from ``async_client.py``: change it there.
+"""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +15,8 @@ from uuid import uuid4
 
 import httpx2
 
-from stratopt.client.errors import (
-    ApiError,
-    ConnectionFailedError,
-    NotFoundError,
-    StratoptClientError,
-    UnexpectedAnswerError,
-)
+from stratopt.client.blocking import sleep, to_thread
+from stratopt.client.errors import ConnectionFailedError, StratoptClientError
 from stratopt.client.protocol import (
     BATCHES,
     MOST_BREAKS,
@@ -27,6 +24,7 @@ from stratopt.client.protocol import (
     RETRIED_STATUSES,
     SINGLE,
     EventReader,
+    Patience,
     document_of,
     event_headers,
     failure_of,
@@ -45,8 +43,8 @@ class Client:
 
     >>> with Client("http://127.0.0.1:8000") as client:          # doctest: +SKIP
     ...     batch = client.optimize_batch({"strategies": ["RSI"], "common_config": {"asset": "BTC"}})
-    ...     batch.wait()
-    ...     print(batch.report("txt"))
+    ...     for event in batch.stream():
+    ...         print(event["event"])
     """
 
     def __init__(
@@ -78,34 +76,23 @@ class Client:
 
     def optimize_batch(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> BatchHandle:
         """Submit a batch; ``request`` is the body of ``POST /api/v1/optimize/batch``."""
-        return BatchHandle(
-            self,
-            self.read(
-                "POST",
-                BATCHES,
-                json=dict(request),
-                headers={"Idempotency-Key": idempotency_key or uuid4().hex},
-            ),
-        )
+        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+        return BatchHandle(self, self.read("POST", BATCHES, json=dict(request), headers=headers))
 
     def estimate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a batch would do, without doing it."""
-        return self.read("POST", BATCHES, params={"validate_only": "true"}, json=dict(request))
+        found: dict[str, Any] = self.read("POST", BATCHES, params={"validate_only": "true"}, json=dict(request))
+        return found
 
     def optimize(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> dict[str, Any]:
         """Optimise one strategy and wait for its result; ``request`` is the body of ``POST /api/v1/optimize/single``."""
-        job = self.read(
-            "POST",
-            SINGLE,
-            json=dict(request),
-            headers={"Idempotency-Key": idempotency_key or uuid4().hex},
-        )
+        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+        job: dict[str, Any] = self.read("POST", SINGLE, json=dict(request), headers=headers)
         while not job["is_terminal"]:
-            self.batch(job["batch_id"]).wait()
-            job = {
-                "batch_id": job["batch_id"],
-                **self.read("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result"),
-            }
+            batch = self.batch(job["batch_id"])
+            batch.wait()
+            result = self.read("GET", f"/api/v1/optimize/jobs/{job['job_id']}/result")
+            job = {"batch_id": job["batch_id"], **result}
         return job
 
     def batch(self, batch_id: str) -> BatchHandle:
@@ -129,11 +116,13 @@ class Client:
 
     def strategies(self) -> list[dict[str, Any]]:
         """The catalogue of strategies."""
-        return self.read("GET", "/api/v1/strategies")["data"]
+        found = self.read("GET", "/api/v1/strategies")
+        return list(found["data"])
 
     def symbols(self) -> list[dict[str, Any]]:
         """The series there are."""
-        return self.read("GET", "/api/v1/symbols")["data"]
+        found = self.read("GET", "/api/v1/symbols")
+        return list(found["data"])
 
     # ---- plumbing
 
@@ -146,31 +135,41 @@ class Client:
             except httpx2.TransportError as error:
                 if attempt >= self._retries or isinstance(error, httpx2.UnsupportedProtocol):
                     raise unreachable(self._base_url, error) from error
-                time.sleep(pause_seconds(attempt, None))
+                sleep(pause_seconds(attempt, None))
             else:
                 if answer.status_code < 400:
                     return answer
                 failure = failure_of(answer)
                 if attempt >= self._retries or answer.status_code not in RETRIED_STATUSES:
                     raise failure
-                time.sleep(pause_seconds(attempt, failure.retry_after))
+                sleep(pause_seconds(attempt, failure.retry_after))
             attempt += 1
 
     def read(self, method: str, path: str, **options: Any) -> Any:
         """The JSON document that an exchange answers; UnexpectedAnswerError if it is something else."""
         return document_of(self.request(method, path, **options))
 
-    def events(self, path: str, last_event_id: str | None = None) -> Iterator[dict[str, Any]]:
-        """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream."""
-        headers, limit = event_headers(last_event_id), httpx2.Timeout(10.0, read=60.0)
+    def events(
+        self, path: str, last_event_id: str | None = None, *, patience: Patience | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Server-sent events as ``{"event", "id", "data"}``, until the server closes the stream.
+
+        With ``patience`` the stream also ends, by an error of the connection or without one, when it has to be read less patiently.
+        """
+        patience = patience or Patience(None)
+        headers, limit = event_headers(last_event_id), patience.of_a_connection()
         with self._http.stream("GET", path, headers=headers, timeout=limit) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 raise failure_of(answer)
+            if not has_events(answer):
+                return
             reader = EventReader()
-            for line in answer.iter_lines() if has_events(answer) else ():
+            for line in answer.iter_lines():
                 if event := reader.feed(line):
                     yield event
+                elif line.startswith(":") and patience.wanes(limit):
+                    return
 
 
 class BatchHandle:
@@ -195,46 +194,51 @@ class BatchHandle:
         self.status = self._client.read("GET", self._path)
         return self
 
-    def stream(self) -> Iterator[dict[str, Any]]:
-        """Events until the batch has ended; a broken connection is taken up where it was left."""
+    def stream(self, *, timeout_seconds: float | None = None) -> Iterator[dict[str, Any]]:
+        """Events until the batch has ended; a broken connection is taken up where it was left.
+
+        TimeoutError after ``timeout_seconds``; the batch goes on.
+        """
+        patience = Patience(timeout_seconds)
         last_id: str | None = None
         failures = 0
         while True:
             try:
-                for event in self._client.events(f"{self._path}/events", last_id):
+                for event in self._client.events(f"{self._path}/events", last_id, patience=patience):
                     failures = 0
                     last_id = event["id"] or last_id
                     yield event
                     if event["event"] == "batch.ended":
                         return
+                    patience.check(self.batch_id)
             except httpx2.TransportError as error:
+                patience.check(self.batch_id)
                 failures += 1
                 if failures > MOST_BREAKS:
                     raise ConnectionFailedError(
                         f"the event stream of {self.batch_id} broke {failures} times in a row: {error}"
                     ) from error
-            if self.refresh().is_terminal and last_id is None:
+            patience.check(self.batch_id)
+            self.refresh()
+            if self.is_terminal and last_id is None:
                 return
-            time.sleep(min(8.0, 0.25 * 2**failures))
+            sleep(min(8.0, 0.25 * 2**failures, patience.left))
 
     def wait(
         self, timeout_seconds: float | None = None, on_event: Callable[[dict[str, Any]], None] | None = None
     ) -> Self:
         """Wait for the end. TimeoutError after ``timeout_seconds``; the batch goes on."""
-        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        for event in self.stream():
+        for event in self.stream(timeout_seconds=timeout_seconds):
             if on_event:
                 on_event(event)
-            if until is not None and time.monotonic() > until:
-                raise TimeoutError(f"batch {self.batch_id} has not ended after {timeout_seconds:g} s; it goes on")
         return self.refresh()
 
     def results(self, *, sort: str | None = None) -> Iterator[dict[str, Any]]:
         """Items page by page, in every state of the batch; ``sort`` as ``rank`` or ``-score``, else in the order of submission."""
-        params = given(limit=PAGE, sort=sort)
         cursor = -1
         while True:
-            page = self._client.read("GET", f"{self._path}/results", params={**params, "cursor": cursor})
+            params = given(limit=PAGE, sort=sort, cursor=cursor)
+            page = self._client.read("GET", f"{self._path}/results", params=params)
             yield from page["data"]
             if not page["has_more"]:
                 return
@@ -242,33 +246,34 @@ class BatchHandle:
 
     def result(self, strategy_id: str) -> dict[str, Any]:
         """One item in full, by strategy_id or job_id."""
-        return self._client.read("GET", f"{self._path}/results/{quote(strategy_id, safe='')}")
+        found: dict[str, Any] = self._client.read("GET", f"{self._path}/results/{quote(strategy_id, safe='')}")
+        return found
 
     def export_pine(self, strategy_id: str, path: str | Path | None = None) -> str:
         """One result as a TradingView strategy (Pine Script v6), also written to ``path``; by strategy_id or job_id."""
-        text = self._client.request("GET", f"{self._path}/results/{quote(strategy_id, safe='')}/export").text
+        answer = self._client.request("GET", f"{self._path}/results/{quote(strategy_id, safe='')}/export")
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
+            to_thread(Path(path).write_text, answer.text, encoding="utf-8")
+        return answer.text
 
     def report(self, format: str = "json", path: str | Path | None = None, *, allow_partial: bool = False) -> str:
         """The report as ``json``, ``csv``, ``html``, ``md`` or ``txt``, also written to ``path``."""
         if format == "pdf":
             raise StratoptClientError("a PDF is no text; take `report_pdf`")
-        text = self._report(format, allow_partial=allow_partial).text
+        answer = self._report(format, allow_partial=allow_partial)
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
+            to_thread(Path(path).write_text, answer.text, encoding="utf-8")
+        return answer.text
 
     def report_pdf(self, path: str | Path | None = None, *, allow_partial: bool = False) -> bytes:
         """The report as PDF, also written to ``path``; the server needs the extra ``pdf``."""
-        document = self._report("pdf", allow_partial=allow_partial).content
+        answer = self._report("pdf", allow_partial=allow_partial)
         if path is not None:
-            Path(path).write_bytes(document)
-        return document
+            to_thread(Path(path).write_bytes, answer.content)
+        return answer.content
 
     def _report(self, format: str, *, allow_partial: bool) -> httpx2.Response:
-        params = {"format": format, **({"allow_partial": "true"} if allow_partial else {})}
+        params = given(format=format, allow_partial="true" if allow_partial else None)
         return self._client.request("GET", f"{self._path}/report", params=params)
 
     def cancel(self) -> Self:
@@ -293,8 +298,5 @@ class BatchHandle:
         """The ranking as a pandas frame."""
         import pandas as pd
 
-        ranking = json.loads(self.report("json"))["ranking"]
-        return pd.json_normalize(ranking)
-
-
-__all__ = ["ApiError", "BatchHandle", "Client", "ConnectionFailedError", "NotFoundError", "UnexpectedAnswerError"]
+        report = json.loads(self.report("json"))
+        return pd.json_normalize(report["ranking"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from stratopt.client.errors import ApiError, ConnectionFailedError, StratoptClie
 RETRIED_STATUSES = {408, 429, 500, 502, 503, 504}
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_BREAKS = 5
+CONNECT_SECONDS = 10.0
+QUIET_SECONDS = 60.0
+"""A stream without even a ping for so long is broken."""
+
 PAGE = 200
 NO_CONTENT = 204
 BATCHES = "/api/v1/optimize/batch"
@@ -102,3 +107,29 @@ class EventReader:
 def given(**params: Any) -> Mapping[str, Any]:
     """The parameters that are not None."""
     return {name: value for name, value in params.items() if value is not None}
+
+
+class Patience:
+    """How long a batch is followed: ``timeout_seconds`` from now, or for ever."""
+
+    def __init__(self, timeout_seconds: float | None) -> None:
+        self._seconds = float("inf") if timeout_seconds is None else timeout_seconds
+        self._until = time.monotonic() + self._seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, not below zero."""
+        return max(0.0, self._until - time.monotonic())
+
+    def of_a_connection(self) -> httpx2.Timeout:
+        """A connection that is quiet until the time is over breaks then."""
+        return httpx2.Timeout(CONNECT_SECONDS, read=min(QUIET_SECONDS, self.left))
+
+    def wanes(self, limit: httpx2.Timeout) -> bool:
+        """Whether a connection with this ``limit`` would be listened to for longer than there is time."""
+        return limit.read is not None and limit.read > self.left
+
+    def check(self, batch_id: str) -> None:
+        """TimeoutError when the time is over."""
+        if self.left == 0.0:
+            raise TimeoutError(f"batch {batch_id} has not ended after {self._seconds:g} s; it goes on")
