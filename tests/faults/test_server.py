@@ -27,6 +27,10 @@ from .harness import Server, assert_invariants, assert_no_orphans, assert_same_r
 
 pytestmark = pytest.mark.faults
 COMMITS = ("claim", "progress", "finish", "end_batch")
+ADDED_SINCE_THE_FIRST_RELEASE = (
+    *("worker_seconds", "cpu_seconds", "peak_memory_bytes", "evaluations"),
+    *("traceparent", "lost_attempts"),
+)
 
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
@@ -338,6 +342,30 @@ def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path,
     connection.close()
     server.start()
     assert_same_results(server.client().batch(batch.batch_id), expected)
+    server.kill()
+
+
+def test_22_a_store_of_the_first_release_with_work_under_way_is_migrated_and_goes_on(
+    tmp_path: Path, expected: dict[str, str]
+) -> None:
+    server = Server(tmp_path / "data")
+    server.start()
+    ended = server.submit(BASE).wait()
+    under_way = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}])
+    while not server.rows("SELECT 1 FROM jobs WHERE state = 'running' AND strategy_id = 'slow'"):
+        time.sleep(0.02)
+    server.kill()
+    with sqlite3.connect(server.data_dir / "stratopt.sqlite") as connection:
+        for column in ADDED_SINCE_THE_FIRST_RELEASE:
+            connection.execute(f"ALTER TABLE batches DROP COLUMN {column}")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    server.start()
+    assert_same_results(server.client().batch(ended.batch_id), expected)
+    found = results(server.client().batch(under_way.batch_id).wait())
+    assert set(found) == {*expected, "slow"}
+    assert {name: found[name] for name in expected} == expected
+    assert_invariants(server)
     server.kill()
 
 
