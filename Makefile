@@ -74,8 +74,8 @@ docs: $(VENV)/.docs  ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-bench-service: $(VENV)/.dev  ## Measure the service under load (JSON)
-	@$(BIN)/python benchmarks/service.py
+bench-service: $(VENV)/.dev  ## Measure the service under load: benchmarks/results/service.json
+	@$(BIN)/python benchmarks/service.py --json benchmarks/results/service.json
 
 lock: $(VENV)/.dev  ## Write the versions that are installed now as the lock file
 	@$(BIN)/python tools/write_lock.py

@@ -31,6 +31,8 @@ SHOWN_METRICS = (
     "exposure",
 )
 VERDICT_ORDER = (Verdict.LIKELY_REAL, Verdict.UNPROVEN, Verdict.LIKELY_LUCK)
+CATEGORIES = ("excellent", "good", "average", "poor")
+"""From best to worst; what is likely real may be excellent, what is unproven good, what is likely luck average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class Thresholds:
     """From where on a result is called so: a yearly out-of-sample Sharpe ratio **and** a percentile of the batch; else it is poor.
 
     The ratios are absolute, so that the best of a bad batch is not excellent; the percentiles are relative, so that not all of a good
-    batch are.
+    batch are; and a ratio that luck may have made is not excellent either (``CATEGORIES``).
     """
 
     excellent: float = 1.5
@@ -48,14 +50,12 @@ class Thresholds:
     good_percentile: float = 40.0
     average_percentile: float = 10.0
 
-    def category(self, sharpe: float | None, percentile: float, *, is_likely_luck: bool = False) -> str:
-        """The best category of which both limits are reached; what is likely luck is average at most."""
-        for name in ("average",) if is_likely_luck else ("excellent", "good", "average"):
-            if (
-                sharpe is not None
-                and sharpe >= getattr(self, name)
-                and percentile >= getattr(self, f"{name}_percentile")
-            ):
+    def category(self, sharpe: float | None, percentile: float, verdict: Verdict = Verdict.LIKELY_REAL) -> str:
+        """The best category that the verdict allows and of which both limits are reached."""
+        if sharpe is None:
+            return "poor"
+        for name in CATEGORIES[VERDICT_ORDER.index(verdict) : -1]:
+            if sharpe >= getattr(self, name) and percentile >= getattr(self, f"{name}_percentile"):
                 return name
         return "poor"
 
@@ -91,9 +91,7 @@ class ResultAggregator:
             counts=dict(batch.counts),
             success_rate=len(succeeded) / (len(succeeded) + len(failures)) if succeeded or failures else None,
             verdicts={v.value: sum(1 for r in ranking if r.verdict == v.value) for v in VERDICT_ORDER},
-            categories={
-                c: sum(1 for r in ranking if r.category == c) for c in ("excellent", "good", "average", "poor")
-            },
+            categories={c: sum(1 for r in ranking if r.category == c) for c in CATEGORIES},
             ranking=ranking,
             failures=failures,
             statistics=statistics,
@@ -133,9 +131,7 @@ class ResultAggregator:
         return RankedResult(
             rank=rank,
             percentile=percentile,
-            category=self._thresholds.category(
-                outside["sharpe_ratio"], percentile, is_likely_luck=judgement.verdict is Verdict.LIKELY_LUCK
-            ),
+            category=self._thresholds.category(outside["sharpe_ratio"], percentile, judgement.verdict),
             verdict=judgement.verdict.value,
             verdict_reasons=list(judgement.reasons),
             job_id=job.job_id,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from stratopt.evaluation.verdict import Verdict
 from stratopt.optimization.batch_statistics import batch_statistics
 from stratopt.optimization.jobs import BatchState, JobState
 from stratopt.optimization.result_aggregator import ResultAggregator, Thresholds
@@ -76,7 +77,8 @@ def test_the_best_of_a_bad_batch_is_not_excellent():
     assert limits.category(1.6, 100.0) == "excellent"
     assert limits.category(1.6, 50.0) == "good"
     assert limits.category(None, 100.0) == "poor"
-    assert limits.category(1.6, 100.0, is_likely_luck=True) == "average"
+    assert limits.category(1.6, 100.0, Verdict.UNPROVEN) == "good"
+    assert limits.category(1.6, 100.0, Verdict.LIKELY_LUCK) == "average"
     assert Thresholds(excellent=0.2).category(0.3, 100.0) == "excellent"
 
 
