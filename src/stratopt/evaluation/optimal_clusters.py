@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.cluster.vq import ClusterError, kmeans2
-from scipy.spatial.distance import cdist
 
 from stratopt.evaluation.bootstrap import Seed
 from stratopt.kernels.arrays import AnyArray, Float64Array1D, Float64Array2D
@@ -22,6 +20,12 @@ def optimal_number_of_clusters(returns: AnyArray, seed: Seed = 0) -> int | None:
     sqrt((1 - correlation) / 2) to all trials; k-means runs from three starts for each number. None for fewer than three varying columns.
     Costs N^2 a start and number: pass a hundred columns, not thousands.
     """
+    from scipy.cluster.vq import (
+        ClusterError,
+        kmeans2,
+    )  # costs a fifth of a second, which no start of a server should wait for
+    from scipy.spatial.distance import cdist
+
     points = _distances(np.asarray(returns, dtype=np.float64))
     count = points.shape[0]
     if count < FEWEST_COLUMNS:
