@@ -23,7 +23,16 @@ from stratopt.client.errors import ApiError, ConnectionFailedError, ServerUnavai
 from stratopt.storage.migrate import HEAD
 
 from .conftest import BASE
-from .harness import Server, assert_invariants, assert_no_orphans, assert_same_results, quick_config, results, running
+from .harness import (
+    Server,
+    assert_invariants,
+    assert_no_orphans,
+    assert_same_results,
+    quick_config,
+    results,
+    running,
+    until,
+)
 
 pytestmark = pytest.mark.faults
 COMMITS = ("claim", "progress", "finish", "end_batch")
@@ -410,3 +419,18 @@ def test_a_problem_while_draining_is_told_as_one(server: Server) -> None:
     with pytest.raises(ApiError) as unknown:
         server.client(retries=0).batch("bat_none")
     assert unknown.value.status == 404
+
+
+def test_12_a_job_whose_series_cannot_be_written_down_waits_for_the_disk(server: Server) -> None:
+    """Workers map a series from a file of the data directory; a file where that folder should be stands in for a full disk."""
+    blocked = server.data_dir / "cache"
+    blocked.write_text("")
+    batch = server.submit(BASE)
+    log = server.data_dir / "server.log"
+    until(lambda: "the memory map of BTC" in log.read_text())
+    assert httpx2.get(f"{server.address}/readyz").status_code == 200
+    blocked.unlink()
+    batch.wait()
+    assert batch.status["counts"]["succeeded"] == len(BASE)
+    assert {row["attempts"] for row in server.rows("SELECT attempts FROM jobs")} == {1}
+    assert_invariants(server)

@@ -9,7 +9,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from .conftest import BASE
-from .harness import Server, assert_invariants, running
+from .harness import Server, assert_invariants, running, until
 
 pytestmark = pytest.mark.faults
 LOOPBACK = {
@@ -91,13 +91,6 @@ def deliveries(server: Server, webhook: dict[str, Any]) -> list[dict[str, Any]]:
         "data"
     ]
     return found
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def is_signed(headers: dict[str, str], body: bytes, secret: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -18,6 +19,8 @@ from stratopt.kernels.arrays import AnyArray
 READ_BYTES = 65_536
 GROUP_ROWS = 16_384
 """Rows that a reader has to hold at once."""
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 NAME = re.compile(r"[0-9a-f]{64}\.parquet")
 

@@ -119,6 +119,7 @@ class BatchOptimizationManager:
         self._running: dict[JobId, Running] = {}
         self._dead: list[Dead] = []
         self._held: list[tuple[Job, Ending]] = []
+        self._claimed: deque[Job] = deque()
         self._unsettled: set[BatchId] = set()
         self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
@@ -246,17 +247,25 @@ class BatchOptimizationManager:
         return max(0.0, earliest - now)
 
     def _admit(self, batch: Batch) -> None:
-        if not batch.state.is_terminal and batch.batch_id not in self._live:
-            self._live[batch.batch_id] = Live(batch, time.monotonic())
+        if not batch.state.is_terminal:
+            self._live.setdefault(batch.batch_id, Live(batch, time.monotonic()))
             self._settle(batch.batch_id)
 
     def _dispatch(self) -> None:
+        self._start_claimed()
         while (full := self._full_batches()) is not None:
             job = self.store.claim(full_batches=full, now=time.time())
             if job is None:
                 return
-            self._start(job)
+            self._claimed.append(job)
+            self._start_claimed()
             self._store_held()
+
+    def _start_claimed(self) -> None:
+        """Hand out what was claimed; what cannot be, because the storage fails, stays for the next time."""
+        while self._claimed:
+            self._start(self._claimed[0])
+            self._claimed.popleft()
 
     def _full_batches(self) -> list[str] | None:
         """The batches that have as many jobs under way as they may; None when no job may start now."""
@@ -279,6 +288,8 @@ class BatchOptimizationManager:
         batch_limit = self._live[job.batch_id].deadline
         try:
             payload = self._payload(job)
+        except ResourceExhaustionError:
+            raise
         except StratoptError as error:
             failure = Failure(code=error.code, message=error.message, context=error.context)
             self._held.append((job, Ending(state=JobState.FAILED, failure=failure)))
@@ -325,7 +336,7 @@ class BatchOptimizationManager:
 
     def _finish(self, job: Job, ending: Ending) -> None:
         """Store an ending together with the claim of what the free worker does next; what cannot be stored is held."""
-        full = None if self._held else self._full_batches()
+        full = None if self._held or self._claimed else self._full_batches()
         self._held.append((job, ending))
         try:
             if full is None:
@@ -336,10 +347,11 @@ class BatchOptimizationManager:
             )
             self._held.pop()
             if following is not None:
-                self._start(following)
+                self._claimed.append(following)
             self._note_end(job, ending, event)
+            self._start_claimed()
         except ResourceExhaustionError as error:
-            log.warning("ending_held", extra={"job_id": job.job_id, "code": error.code, "reason": error.message})
+            log.warning("storage_failed", extra={"job_id": job.job_id, "code": error.code, "reason": error.message})
 
     def _store_held(self) -> None:
         """Write endings in order, and the end of a batch after its last one; what cannot be written stays for the next time."""
@@ -353,11 +365,11 @@ class BatchOptimizationManager:
             self._unsettled.discard(batch_id)
 
     def _note_end(self, job: Job, ending: Ending, event: Event | None) -> None:
-        if event is not None:
-            self._on_ended(job, ending)
         if event is None or self._was_last(event):
             self._unsettled.add(job.batch_id)
         self._touch(job.batch_id)
+        if event is not None:
+            self._on_ended(job, ending)
 
     def _end_late_batches(self) -> None:
         now = time.monotonic()
@@ -373,6 +385,9 @@ class BatchOptimizationManager:
         for dead in [dead for dead in self._dead if dead.job.batch_id == batch_id]:
             self._dead.remove(dead)
             self._held.append((dead.job, replace(ending, resources=dead.used)))
+        for job in [job for job in self._claimed if job.batch_id == batch_id]:
+            self._claimed.remove(job)
+            self._held.append((job, ending))
         self._store_held()
         self.store.end_queued(batch_id, ending, time.time())
         self._settle(batch_id)
@@ -383,15 +398,11 @@ class BatchOptimizationManager:
         return live is None or event.seq >= live.batch.counts["total"]
 
     def _settle(self, batch_id: BatchId) -> None:
-        """End the batch if nothing of it is left to do."""
+        """End the batch if nothing of it is left to do; forget it if it has ended: a repeated submission may be told of late."""
         batch, live = self.store.batch(batch_id), self._live.get(batch_id)
-        if (
-            batch is not None
-            and live
-            and not batch.state.is_terminal
-            and not batch.counts["queued"]
-            and not batch.counts["running"]
-        ):
+        if batch is None or batch.state.is_terminal:
+            self._live.pop(batch_id, None)
+        elif live and not batch.counts["queued"] and not batch.counts["running"]:
             outcome = batch_outcome(batch, late=live.deadline <= time.monotonic())
             delivery = self._announcement(batch, outcome)
             self.store.end_batch(batch_id, outcome, time.time(), delivery=delivery)

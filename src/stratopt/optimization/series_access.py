@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
+from stratopt.market.bars import Bars
 from stratopt.market.catalogue import Catalogue
+from stratopt.optimization.artifacts import DISK_FULL
+from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.job_spec import JobSpec
 
 MOST_OTHERS = 8
@@ -51,7 +55,7 @@ class SeriesAccess:
             key = (symbol, timeframe)
             if key not in self._located:
                 bars = self.catalogue.bars(symbol, timeframe)
-                path = self.catalogue.map_file(bars)
+                path = self._mapped(bars)
                 self._located[key] = {
                     "file": str(path),
                     "symbol": bars.symbol,
@@ -59,3 +63,12 @@ class SeriesAccess:
                     "calendar": bars.calendar.value,
                 }
             return self._located[key]
+
+    def _mapped(self, bars: Bars) -> Path:
+        try:
+            return self.catalogue.map_file(bars)
+        except OSError as error:
+            raise ResourceExhaustionError(
+                f"the memory map of {bars.symbol} {bars.timeframe} cannot be written: {error}; free disk space or repair the data directory",
+                code="storage_full" if error.errno in DISK_FULL else "storage_unavailable",
+            ) from error

@@ -14,6 +14,7 @@ from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.exceptions import DataValidationError, ResourceExhaustionError
 from stratopt.optimization.executor import ExecutorEvent, Finished
 from stratopt.optimization.job_spec import JobSpec
+from stratopt.optimization.job_store import Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Event, Job, JobId, counts_of_new_batch
 from stratopt.storage.memory_job_store import MemoryJobStore
 
@@ -150,3 +151,62 @@ def test_a_worker_without_a_next_job_waits_for_the_next_batch() -> None:
     with supervising(store) as manager:
         assert manager.wait(submit(manager, jobs=5), timeout=20).counts["succeeded"] == 5
         assert manager.wait(submit(manager, jobs=5, batch="bat_2"), timeout=20).counts["succeeded"] == 5
+
+
+def test_a_repeated_submission_that_is_told_of_after_the_end_keeps_nothing_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its snapshot is older than the end: nothing more is written about the batch, and the supervisor sleeps."""
+    monkeypatch.setattr(batch_manager, "CLOCK_SECONDS", 0.0)
+
+    class Replaying(Failing):
+        before: Batch | None = None
+
+        def submit(self, batch: Batch, *arguments: Any, **named: Any) -> Submitted:
+            if self.before is not None and self.before.batch_id == batch.batch_id:
+                return Submitted(batch=self.before, replayed=True)
+            self.before = batch
+            return super().submit(batch, *arguments, **named)
+
+    store = Replaying()
+    with supervising(store) as manager:
+        ended = manager.wait(submit(manager, jobs=2), timeout=20)
+        submit(manager, jobs=2)
+        manager.wait(submit(manager, jobs=2, batch="bat_2"), timeout=20)
+        assert store.batch("bat_1") == ended
+        looked_up = store.looked_up
+        threading.Event().wait(0.1)
+        assert store.looked_up <= looked_up + 2
+
+
+@pytest.mark.parametrize("jobs", [1, 5])
+def test_a_claimed_job_that_cannot_be_prepared_while_the_disk_is_full_waits(
+    jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_manager, "STORAGE_RETRY_SECONDS", 0.01)
+    refusals = iter([False, True, True, False, True] if jobs > 1 else [True, True])
+
+    def payload(job: Job) -> Mapping[str, Any]:
+        if next(refusals, False):
+            raise ResourceExhaustionError("no room for the memory map", code="storage_full")
+        return {}
+
+    with supervising(Failing(), payload) as manager:
+        ended = manager.wait(submit(manager, jobs=jobs), timeout=20)
+    assert (ended.state, ended.counts["succeeded"]) == (BatchState.COMPLETED, jobs)
+
+
+def test_a_claimed_job_that_waits_for_the_disk_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_manager, "STORAGE_RETRY_SECONDS", 0.01)
+    asked = threading.Event()
+
+    def payload(job: Job) -> Mapping[str, Any]:
+        asked.set()
+        raise ResourceExhaustionError("no room for the memory map", code="storage_full")
+
+    with supervising(Failing(), payload) as manager:
+        batch_id = submit(manager, jobs=3)
+        assert asked.wait(20)
+        manager.cancel(batch_id)
+        ended = manager.wait(batch_id, timeout=20)
+    assert (ended.state, ended.counts["cancelled"]) == (BatchState.CANCELLED, 3)
