@@ -111,6 +111,14 @@ def test_4_an_endless_native_loop_is_killed_at_its_limit(server: Server, strateg
     assert_invariants(server)
 
 
+@pytest.mark.parametrize("strategy", ["QuotesBytes", "Leaves"])
+def test_20_an_exception_of_any_kind_is_a_failure_and_no_death(server: Server, strategy: str) -> None:
+    (item,) = server.submit([strategy]).wait().results()
+    assert (item["status"], item["attempts"]) == ("failed", 1)
+    assert item["error"]["code"] != "worker_died"
+    assert {"QuotesBytes": "no file \\udcff.csv", "Leaves": "SystemExit"}[strategy] in item["error"]["detail"]
+
+
 @pytest.mark.parametrize("strategy", ["GivesNaN", "GivesGenerator", "GivesTooMuch"])
 def test_20_a_strategy_that_returns_nonsense_fails_with_its_reason(
     server: Server, expected: dict[str, str], strategy: str

@@ -60,14 +60,16 @@ class SlotExecutor:
 
     def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
         """Hand an attempt to an idle worker or a new one."""
-        slot = next((s for s in self._slots if s.job_id is None), None) or self._fork()
         backstop = max(deadline - time.monotonic(), 0.0) + BACKSTOP_SECONDS
+        request = orjson.dumps({"type": "run", "backstop_seconds": backstop, **payload})
+        slot = next((s for s in self._slots if s.job_id is None), None) or self._fork()
         try:
-            slot.pipe.send_bytes(orjson.dumps({"type": "run", "backstop_seconds": backstop, **payload}))
+            slot.pipe.send_bytes(request)
         except OSError:  # the idle worker died unseen: a fresh one takes the job
             self._drop(slot)
             slot = self._fork()
-            slot.pipe.send_bytes(orjson.dumps({"type": "run", "backstop_seconds": backstop, **payload}))
+            with contextlib.suppress(OSError):  # that one died as well: ``events`` finds its pipe at the end
+                slot.pipe.send_bytes(request)
         slot.job_id, slot.deadline = job_id, deadline
 
     def kill(self, job_id: JobId) -> None:
@@ -132,20 +134,21 @@ class SlotExecutor:
         if message["type"] == "progress":
             done, used = message["evaluations_done"], message["resources"]
             return [Progressed(job_id=slot.job_id, evaluations_done=done, resources=used)]
-        if "result_file" in message:
-            path = Path(message.pop("result_file"))
-            message["result"] = orjson.loads(path.read_bytes())
-            path.unlink()
-        event = Finished(job_id=slot.job_id, message=message)
+        try:
+            event: ExecutorEvent = Finished(job_id=slot.job_id, message=_with_result(message))
+        except (OSError, ValueError) as error:
+            event = Died(job_id=slot.job_id, reason=f"its result cannot be read: {error}")
         slot.job_id, slot.deadline, slot.jobs_done = None, float("inf"), slot.jobs_done + 1
         if slot.jobs_done >= self._recycle_after:
             self._drop(slot)
         return [event]
 
     def _died(self, slot: Slot) -> list[ExecutorEvent]:
-        job_id, pid = slot.job_id, slot.pid
+        job_id, late = slot.job_id, time.monotonic() >= slot.deadline  # the backstop may have been faster than we were
         self._drop(slot)
-        return [] if job_id is None else [Died(job_id=job_id, reason=self._reason(pid))]
+        if job_id is None:
+            return []
+        return [Died(job_id=job_id, reason=self._reason(slot.pid), killed_by_deadline=late)]
 
     def _reason(self, pid: int) -> str:
         assert self._zygote is not None
@@ -153,7 +156,7 @@ class SlotExecutor:
         while time.monotonic() < until:
             wait([self._zygote.fileno()], max(0.0, until - time.monotonic()))
             try:
-                status = self._zygote.exits().get(pid)
+                status = self._zygote.exit_status(pid)
             except (EOFError, OSError):
                 return "the worker factory died"
             if status is not None:
@@ -179,3 +182,13 @@ class SlotExecutor:
             os.kill(slot.pid, signal.SIGKILL)
         slot.pipe.close()
         self._slots.remove(slot)
+
+
+def _with_result(message: dict[str, Any]) -> dict[str, Any]:
+    """The answer with its result, which is in a file of its own if it is large."""
+    if "result_file" not in message:
+        return message
+    path = Path(message.pop("result_file"))
+    result = orjson.loads(path.read_bytes())
+    path.unlink()
+    return {**message, "result": result}

@@ -105,7 +105,7 @@ def run(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     answer: dict[str, Any]
     try:
         answer = {"type": "succeeded", "result": _optimize(request, reporter)}
-    except Exception as error:  # noqa: BLE001 - the process edge: every failure becomes a record with its reason
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the process edge: every failure becomes a record with its reason
         answer = {"type": "failed", "failure": failure_of(error).to_dict()}
     answer["resources"] = {name: value for name, value in reporter.resources().items() if name != "memory_bytes"}
     return answer
@@ -138,17 +138,30 @@ def _open(series: Mapping[str, Any]) -> Bars:
 
 def failure_of(error: BaseException) -> Failure:
     """The record of an exception: a known error keeps its code, the rest is told apart by kind."""
-    trace = "".join(traceback.format_exception(error))
+    trace = _writable("".join(traceback.format_exception(error)))
     if isinstance(error, StratoptError):
-        context = orjson.loads(orjson.dumps(error.context, default=str))
-        return Failure(code=error.code, message=error.message, context=context, traceback=trace)
+        return Failure(
+            code=error.code, message=_writable(error.message), context=_json_safe(error.context), traceback=trace
+        )
     if isinstance(error, MemoryError):
         return Failure(
             code="out_of_memory",
             message="the job needed more memory than a worker may use; shorten the date range or raise the limit",
             traceback=trace,
         )
-    return Failure(code="internal_error", message=f"{type(error).__name__}: {error}", traceback=trace)
+    return Failure(code="internal_error", message=_writable(f"{type(error).__name__}: {error}"), traceback=trace)
+
+
+def _writable(text: str) -> str:
+    """Text that UTF-8 can hold: an exception may quote bytes that were none."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _json_safe(context: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return dict(orjson.loads(orjson.dumps(context, default=str, option=orjson.OPT_SERIALIZE_NUMPY)))
+    except TypeError:  # a key that is no text, a number of more than 64 bits, text that UTF-8 cannot hold
+        return {_writable(str(name)): _writable(str(value)) for name, value in context.items()}
 
 
 def _encode(answer: dict[str, Any], folder: Path) -> bytes:

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -40,7 +41,7 @@ class Zygote:
         self._exits: dict[int, int] = {}
 
     def fileno(self) -> int:
-        """For ``multiprocessing.connection.wait``: readable when ``exits`` has news."""
+        """For ``multiprocessing.connection.wait``: readable when ``exit_status`` has news."""
         return self._control.fileno()
 
     def fork(self) -> tuple[int, Connection]:
@@ -51,14 +52,14 @@ class Zygote:
         socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
         theirs.close()
         pid = int(self._receive("forked")["pid"])
+        self._exits.pop(pid, None)  # of an earlier process with this number
         return pid, Connection(ours.detach())
 
-    def exits(self) -> dict[int, int]:
-        """Wait status (as os.waitpid gives it) of workers that ended since the last call."""
+    def exit_status(self, pid: int) -> int | None:
+        """Wait status (as os.waitpid gives it) of a worker, if it has ended; told once."""
         while select.select([self._control], [], [], 0)[0]:
             self._note(self._read())
-        found, self._exits = self._exits, {}
-        return found
+        return self._exits.pop(pid, None)
 
     def _receive(self, kind: str) -> dict[str, Any]:
         while True:
@@ -128,6 +129,7 @@ def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], opti
         os.close(descriptor)
         control.send(json.dumps({"type": "forked", "pid": pid}).encode())
         return
+    code = 1
     try:
         die_with_parent(zygote_pid)
         signal.set_wakeup_fd(-1)
@@ -140,8 +142,11 @@ def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], opti
         from stratopt.optimization import worker
 
         worker.serve(Connection(descriptor))
+        code = 0
+    except BaseException:  # noqa: BLE001 - the last word of a process; the supervisor tells of its exit code
+        traceback.print_exc()
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 def _report_exits(control: socket.socket) -> None:

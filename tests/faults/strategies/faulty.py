@@ -117,3 +117,15 @@ def GivesGenerator(bars, params):
 def GivesTooMuch(bars, params):
     """Returns 200 MB."""
     return np.zeros(200_000_000, dtype=np.int8)
+
+
+@stratopt.strategy()
+def QuotesBytes(bars, params):
+    """Raises an error whose text UTF-8 cannot hold."""
+    raise ValueError("no file \udcff.csv")
+
+
+@stratopt.strategy()
+def Leaves(bars, params):
+    """Asks the interpreter to end."""
+    raise SystemExit(3)
