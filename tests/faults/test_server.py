@@ -19,6 +19,7 @@ import httpx2
 import psutil
 import pytest
 
+from stratopt.cli.output import EXIT_UNEXPECTED
 from stratopt.client.errors import ApiError, ConnectionFailedError, ServerUnavailableError
 from stratopt.storage.migrate import HEAD
 
@@ -433,4 +434,20 @@ def test_12_a_job_whose_series_cannot_be_written_down_waits_for_the_disk(server:
     batch.wait()
     assert batch.status["counts"]["succeeded"] == len(BASE)
     assert {row["attempts"] for row in server.rows("SELECT attempts FROM jobs")} == {1}
+    assert_invariants(server)
+
+
+def test_a_server_whose_supervisor_broke_ends_and_the_next_one_goes_on(server: Server) -> None:
+    """A trigger stands in for a broken database: an error that waiting does not mend must not leave a server that only accepts."""
+    with contextlib.closing(sqlite3.connect(server.data_dir / "stratopt.sqlite")) as connection:
+        connection.execute("CREATE TRIGGER broken BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    batch = server.submit(BASE)
+    assert server.process is not None
+    assert server.process.wait(60) == EXIT_UNEXPECTED
+    assert "the supervisor stopped: IntegrityError" in (server.data_dir / "server.log").read_text()
+    assert_no_orphans(server)
+    with contextlib.closing(sqlite3.connect(server.data_dir / "stratopt.sqlite")) as connection:
+        connection.execute("DROP TRIGGER broken")
+    server.start()
+    assert server.client().batch(batch.batch_id).wait().status["status"] == "completed"
     assert_invariants(server)

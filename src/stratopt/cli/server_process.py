@@ -25,7 +25,10 @@ GRACEFUL_SECONDS = 10
 
 
 def serve(host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; open event streams get a ``shutdown`` event first."""
+    """Serve until SIGTERM or SIGINT; open event streams get a ``shutdown`` event first.
+
+    Without its supervisor a server is of no use: it ends likewise, with an exit code that lets a service manager start it again.
+    """
     from stratopt.bootstrap import make_parts, make_server_app
     from stratopt.monitoring.log_setup import configure_logging
     from stratopt.settings import Settings
@@ -50,6 +53,10 @@ def serve(host: str, port: int) -> None:
             app.state.draining = True
             super().handle_exit(sig, frame)
 
+        async def on_tick(self, counter: int) -> bool:
+            app.state.draining |= parts.service.manager.failure is not None
+            return await super().on_tick(counter) or parts.service.manager.failure is not None
+
     config = uvicorn.Config(
         app,
         host=host,
@@ -64,6 +71,12 @@ def serve(host: str, port: int) -> None:
         Server(config).run(sockets=[listener])
     finally:
         lock.close()
+    if (failure := parts.service.manager.failure) is not None:
+        fail(
+            f"the supervisor stopped: {type(failure).__name__}: {failure}",
+            EXIT_UNEXPECTED,
+            "the log has the traceback; what ran goes on at the next start",
+        )
 
 
 def _own_directory(directory: Path) -> Any:

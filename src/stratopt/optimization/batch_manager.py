@@ -148,7 +148,8 @@ class BatchOptimizationManager:
             self._thread.join()
 
     def submit(self, batch: Batch, jobs: Sequence[Job], key: IdempotencyKey | None = None) -> Submitted:
-        """Store a batch and let it run."""
+        """Store a batch and let it run. ResourceExhaustionError ``storage_unavailable`` when the supervisor has stopped."""
+        self._refuse_if_failed()
         submitted = self.store.submit(batch, jobs, key, self._limits)
         self._tell(lambda: self._admit(submitted.batch))
         return submitted
@@ -163,7 +164,7 @@ class BatchOptimizationManager:
         return batch
 
     def wait(self, batch_id: str, timeout: float | None = None) -> Batch:
-        """The batch when it has ended, or as it is after ``timeout`` seconds."""
+        """The batch when it has ended, or as it is after ``timeout`` seconds; an error when it will not end, as in ``submit``."""
         until = None if timeout is None else time.monotonic() + timeout
         seen = -1
         while True:
@@ -176,8 +177,9 @@ class BatchOptimizationManager:
             batch = self.store.batch(batch_id)
             if batch is None:
                 raise BatchOptimizationError(f"no batch {batch_id!r}", code="not_found", batch_id=batch_id)
-            if batch.state.is_terminal or (until is not None and time.monotonic() >= until) or self.failure:
+            if batch.state.is_terminal or (until is not None and time.monotonic() >= until):
                 return batch
+            self._refuse_if_failed()
 
     def revision(self, batch_id: str) -> int:
         """A number that grows whenever something about the batch changed in this process."""
@@ -192,6 +194,13 @@ class BatchOptimizationManager:
         """What running jobs, of one batch or all, last said that they cost."""
         running = self._running.copy()
         return {j: r.used for j, r in running.items() if r.used and batch_id in (None, r.job.batch_id)}
+
+    def _refuse_if_failed(self) -> None:
+        if self.failure is not None:
+            raise ResourceExhaustionError(
+                f"the supervisor stopped ({type(self.failure).__name__}: {self.failure}); see the log and start again",
+                code="storage_unavailable",
+            ) from self.failure
 
     def _tell(self, action: Callable[[], None]) -> None:
         self._inbox.append(action)
@@ -214,7 +223,6 @@ class BatchOptimizationManager:
         except BaseException as error:
             self.failure = error
             log.exception("supervisor_failed")
-            raise
         finally:
             self._ready.set()
             self._executor.close()

@@ -210,3 +210,15 @@ def test_a_claimed_job_that_waits_for_the_disk_can_be_cancelled(monkeypatch: pyt
         manager.cancel(batch_id)
         ended = manager.wait(batch_id, timeout=20)
     assert (ended.state, ended.counts["cancelled"]) == (BatchState.CANCELLED, 3)
+
+
+def test_without_a_supervisor_nothing_is_accepted_and_nobody_waits() -> None:
+    def broken(job: Job) -> Mapping[str, Any]:
+        raise RuntimeError("a bug")
+
+    with supervising(Failing(), broken) as manager:
+        batch_id = submit(manager, jobs=1)
+        with pytest.raises(ResourceExhaustionError, match=r"the supervisor stopped \(RuntimeError: a bug\)"):
+            manager.wait(batch_id, timeout=20)
+        with pytest.raises(ResourceExhaustionError, match="the supervisor stopped"):
+            submit(manager, jobs=1, batch="bat_2")
