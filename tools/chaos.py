@@ -20,9 +20,12 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.faults.harness import (
+    History,
     Server,
     assert_invariants,
     assert_no_orphans,
@@ -46,6 +49,7 @@ class Chaos:
         self.done: Counter[str] = Counter()
         self.clean: list[str] = []
         self.sockets: list[socket.socket] = []
+        self.history = History()
 
     def step(self) -> None:
         actions = {
@@ -55,6 +59,7 @@ class Chaos:
             "cancel": 2,
             "kill_worker": 5,
             "stop_worker": 1,
+            "kill_factory": 1,
             "slow_reader": 2,
             "kill_server": 1,
             "stop_server": 1,
@@ -102,6 +107,12 @@ class Chaos:
                 time.sleep(0.5)
                 os.kill(pid, signal.SIGCONT)
 
+    def kill_factory(self) -> None:
+        """The process that workers are forked from; they die with it."""
+        assert self.server.process is not None
+        for factory in psutil.Process(self.server.process.pid).children():
+            factory.kill()
+
     def slow_reader(self) -> None:
         if self.server.acknowledged:
             connection = socket.create_connection(("127.0.0.1", self.server.port))
@@ -111,9 +122,7 @@ class Chaos:
 
     def kill_server(self) -> None:
         self.server.kill()
-        assert_no_orphans(self.server)
-        assert_invariants(self.server, ended=False)
-        self.server.start()
+        self.look_and_start()
 
     def stop_server(self) -> None:
         for connection in self.sockets:
@@ -121,7 +130,12 @@ class Chaos:
         self.sockets = []
         self.server.stop()
         self.server.close_clients()
+        self.look_and_start()
+
+    def look_and_start(self) -> None:
         assert_no_orphans(self.server)
+        assert_invariants(self.server, ended=False)
+        self.history.assert_unchanged(self.server)
         self.server.start()
 
     def wait(self) -> None:
@@ -148,6 +162,7 @@ def main() -> int:
                 for batch_id in server.acknowledged:
                     server.client().batch(batch_id).wait(timeout_seconds=600)
                 assert_invariants(server)
+                chaos.history.assert_unchanged(server)
                 for batch_id in chaos.clean:
                     assert_same_results(server.client().batch(batch_id), expected)
                 server.kill()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stratopt.monitoring.metrics import Metrics
     from stratopt.monitoring.tracing import BatchSpans
     from stratopt.optimization.api_keys import ApiKeyStore
+    from stratopt.optimization.artifacts import ArtifactFolders
     from stratopt.optimization.batch_report import BatchAnalysisReport
     from stratopt.optimization.job_spec import JobSpec
     from stratopt.optimization.job_store import JobStore
@@ -95,7 +96,7 @@ def _assemble(
     from stratopt.monitoring.metrics import Metrics
     from stratopt.monitoring.resources import ResourceGate
     from stratopt.monitoring.tracing import BatchSpans, exporting_provider
-    from stratopt.optimization.artifacts import ArtifactStore
+    from stratopt.optimization.artifacts import ArtifactFolders
     from stratopt.optimization.batch_manager import BatchOptimizationManager
     from stratopt.optimization.job_store import QueueLimits
     from stratopt.optimization.series_access import SeriesAccess
@@ -103,7 +104,7 @@ def _assemble(
 
     series = SeriesAccess(Catalogue(market_dir))
     strategies = StrategyCatalogue.with_own(settings.strategy_folder)
-    artifacts, metrics = ArtifactStore(settings.artifact_folder), Metrics()
+    artifacts, metrics = ArtifactFolders(settings.artifact_folder), Metrics()
     provider = exporting_provider() if settings.traces else None
     gate = ResourceGate(
         minimum_free_bytes=settings.minimum_free_memory_megabytes * 2**20,
@@ -112,14 +113,15 @@ def _assemble(
     webhooks = _webhooks(settings, webhook_store)
     sender = _sender(settings, webhooks, metrics) if settings.webhooks else None
     _sweep(settings.checkpoint_folder, store)
-    ends = _Ends(metrics, BatchSpans(provider, store.batch), settings.checkpoint_folder, sender)
+    artifacts.sweep(store.batch_ids())
+    ends = _Ends(metrics, BatchSpans(provider, store.batch), settings.checkpoint_folder, artifacts, sender)
     manager = BatchOptimizationManager(
         store,
         executor,
         _payloads(settings, series),
         limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
         may_dispatch=gate.has_room,
-        forget=artifacts.delete_all,
+        forget=artifacts.delete,
         on_ended=ends.of_job,
         on_batch_ended=ends.of_batch,
         announcement=webhooks.announcement,
@@ -150,7 +152,7 @@ def _payloads(settings: Settings, series: SeriesAccess) -> Callable[[Job], Mappi
             "bars": series.locate(job.spec.symbol, job.spec.timeframe),
             "other_bars": [series.locate(other, job.spec.timeframe) for other in series.others(job.spec)],
             "strategy_folder": folder,
-            "artifact_folder": str(settings.artifact_folder),
+            "artifact_folder": str(settings.artifact_folder / job.batch_id),
             "checkpoint_folder": str(settings.checkpoint_folder / job.batch_id / job.job_id),
             "checkpoint_seconds": settings.checkpoint_seconds,
         }
@@ -165,6 +167,7 @@ class _Ends:
     metrics: Metrics
     spans: BatchSpans
     checkpoints: Path
+    artifacts: ArtifactFolders
     sender: WebhookSender | None
     service: OptimizationService | None = None
 
@@ -177,6 +180,7 @@ class _Ends:
         self.metrics.batch_ended(batch_id, state)
         self.spans.batch_ended(batch_id, state)
         rmtree(self.checkpoints / batch_id, ignore_errors=True)
+        self.artifacts.of(batch_id).tidy()
         assert self.service is not None
         self.service.prepare_report(batch_id)
         if self.sender is not None:

@@ -126,7 +126,7 @@ class Settings(BaseSettings, SettingFields):
 
     @property
     def artifact_folder(self) -> Path:
-        """Content-addressed tables."""
+        """Content-addressed tables of results, by batch."""
         return self.data_dir / "artifacts"
 
     @property

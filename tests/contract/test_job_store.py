@@ -364,7 +364,7 @@ def test_a_key_makes_one_batch_and_refuses_another_body(store: JobStore) -> None
     ).replayed
 
 
-def test_a_running_batch_cannot_be_deleted_and_shared_tables_stay(store: JobStore) -> None:
+def test_a_running_batch_cannot_be_deleted_and_others_stay(store: JobStore) -> None:
     kept, kept_jobs = make_batch(1)
     gone, gone_jobs = make_batch(1)
     for batch, jobs in ((kept, kept_jobs), (gone, gone_jobs)):
@@ -375,9 +375,12 @@ def test_a_running_batch_cannot_be_deleted_and_shared_tables_stay(store: JobStor
         assert claimed is not None
         store.finish(claimed.job_id, 1, SUCCESS, 2.0)
         store.end_batch(batch.batch_id, BatchState.COMPLETED, 3.0)
-    assert store.delete_batch(gone.batch_id) == []
+    for _ in range(2):
+        store.delete_batch(gone.batch_id)
     assert store.batch(gone.batch_id) is None
-    assert store.delete_batch(kept.batch_id) == ["a" * 64 + ".parquet"]
+    assert (store.job(gone_jobs[0].job_id), store.events(gone.batch_id)) == (None, [])
+    assert set(store.batch_ids()) == {kept.batch_id}
+    assert store.job(kept_jobs[0].job_id) is not None
 
 
 def test_lists_are_newest_first_and_continue_after_a_position(store: JobStore) -> None:

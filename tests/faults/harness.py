@@ -153,7 +153,7 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def assert_invariants(server: Server, *, ended: bool = True) -> None:
-    """I1 to I5 and I8 on the rows of the store, I7 on the processes of the machine."""
+    """I1 to I5 and I8 on the rows of the store; what results refer to is there."""
     batches = {row["batch_id"]: row for row in server.rows("SELECT * FROM batches")}
     jobs = server.rows("SELECT * FROM jobs")
     events = server.rows("SELECT * FROM events ORDER BY batch_id, seq")
@@ -168,16 +168,40 @@ def assert_invariants(server: Server, *, ended: bool = True) -> None:
         if ended:
             assert batch["state"] in TERMINAL_BATCHES, f"I1: {batch_id} is {batch['state']}"
             assert set(states) <= TERMINAL_JOBS, f"I1: {states}"
-        seqs = [event["seq"] for event in events if event["batch_id"] == batch_id]
-        assert seqs == list(range(1, len(seqs) + 1)), f"I3: {seqs}"
-        of_jobs = sorted(job["seq"] for job in mine if job["seq"] is not None)
-        assert of_jobs == list(range(1, len(of_jobs) + 1)), f"I3: {of_jobs}"
+        told = [event for event in events if event["batch_id"] == batch_id]
+        assert [event["seq"] for event in told] == list(range(1, batch["last_seq"] + 1)), f"I3: {batch_id}"
+        ends = sorted((job["seq"], job["job_id"], job["state"]) for job in mine if job["seq"] is not None)
+        facts = [(event["seq"], json.loads(event["data"])) for event in told if event["kind"] != "batch.ended"]
+        assert ends == [(seq, data["job_id"], data["status"]) for seq, data in facts], f"I3: {batch_id}"
+        over = [event["seq"] for event in told if event["kind"] == "batch.ended"]
+        assert over == ([len(mine) + 1] if batch["state"] in TERMINAL_BATCHES else []), f"I3: {batch_id} {over}"
         for job in mine:
             assert (job["state"] in TERMINAL_JOBS) == (job["seq"] is not None), "I2"
             assert (job["state"] == "succeeded") == (job["result"] is not None), "I2"
             assert job["attempts"] <= MAX_ATTEMPTS, f"I5: {job['attempts']}"
+            for name in (json.loads(job["result"] or "{}").get("artifacts") or {}).values():
+                assert (server.data_dir / "artifacts" / batch_id / name).exists(), f"I6: {name} of {job['job_id']}"
     for attempt in server.rows("SELECT a.*, j.fence AS newest FROM attempts a JOIN jobs j USING (job_id)"):
         assert attempt["outcome"] != "succeeded" or attempt["fence"] == attempt["newest"], "I8"
+
+
+class History:
+    """What has ended, as it was when it was first seen."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, dict[str, Any]] = {}
+
+    def assert_unchanged(self, server: Server) -> None:
+        """I2: what has ended is never written again; what ended since the last look is remembered."""
+        ended = {
+            row[key]: row
+            for table, key, states in (("jobs", "job_id", TERMINAL_JOBS), ("batches", "batch_id", TERMINAL_BATCHES))
+            for row in server.rows(f"SELECT * FROM {table}")
+            if row["state"] in states
+        }
+        changed = [name for name, row in self._ended.items() if ended.get(name) != row]
+        assert not changed, f"I2: changed after the end: {changed}"
+        self._ended = ended
 
 
 def assert_no_orphans(server: Server, seconds: float = 3.0) -> None:

@@ -1,4 +1,8 @@
-"""Tables that are too large for a database row, as Parquet files named by their content."""
+"""Tables that are too large for a database row, as Parquet files named by their content, in one folder a batch.
+
+Batches share no file: one that is deleted takes nothing from another that is just being written, and what killed workers left goes
+with its batch.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +31,8 @@ NAME = re.compile(r"[0-9a-f]{64}\.parquet")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing, also after a crash."""
+    """Write a file so that a reader sees all of it or nothing, also after a crash. Its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -40,11 +46,10 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 class ArtifactStore:
-    """Content-addressed tables in one folder. Safe for several processes: equal content is the same file."""
+    """Content-addressed tables of one batch. Safe for several processes: equal content is the same file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, columns: Mapping[str, Any]) -> str:
         """Store a table of equally long columns; the answer is its name."""
@@ -77,10 +82,31 @@ class ArtifactStore:
         with pq.ParquetFile(self.path(name), pre_buffer=False, buffer_size=READ_BYTES) as file:
             yield from file.iter_batches(batch_size=rows, use_threads=False)
 
-    def delete_all(self, names: Iterable[str]) -> None:
-        """Remove tables; one that is gone is no error."""
-        for name in names:
-            self.path(name).unlink(missing_ok=True)
+    def tidy(self) -> None:
+        """Remove files that no worker finished or nobody read, when no worker writes here any more."""
+        for left in self.folder.glob(".*"):
+            left.unlink(missing_ok=True)
+
+
+class ArtifactFolders:
+    """The tables of all batches."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def of(self, batch_id: str) -> ArtifactStore:
+        """Those of one batch."""
+        return ArtifactStore(self._folder / batch_id)
+
+    def delete(self, batch_id: str) -> None:
+        """Remove those of a batch; that there are none is no error."""
+        rmtree(self._folder / batch_id, ignore_errors=True)
+
+    def sweep(self, known: Collection[str]) -> None:
+        """Remove what is left of batches that are not ``known``: a server may have been killed before it did."""
+        for folder in self._folder.glob("bat_*"):
+            if folder.name not in known:
+                self.delete(folder.name)
 
 
 def _values(column: pa.ChunkedArray) -> AnyArray:

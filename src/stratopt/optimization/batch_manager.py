@@ -89,7 +89,7 @@ class BatchOptimizationManager:
     may_dispatch : callable
         Whether the machine has room for another job now (memory, CPU), beside so many that run.
     forget : callable
-        Hears the names of artefacts that nothing refers to any more.
+        Hears of batches whose time of keeping is over: nothing refers to their tables any more.
     announcement : callable
         The message that is stored together with a batch's end, if anybody asked for one.
     """
@@ -102,7 +102,7 @@ class BatchOptimizationManager:
         *,
         limits: QueueLimits | None = None,
         may_dispatch: Callable[[int], bool] = lambda busy: True,
-        forget: Callable[[Sequence[str]], None] = lambda names: None,
+        forget: Callable[[str], None] = lambda batch_id: None,
         on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
         on_batch_ended: Callable[[str, BatchState], None] = lambda batch_id, state: None,
         announcement: Callable[[Batch, BatchState], Delivery | None] = lambda batch, state: None,
@@ -433,7 +433,8 @@ class BatchOptimizationManager:
         if now >= self._next["housekeeping"]:
             self._next["housekeeping"] = now + HOUSEKEEPING_SECONDS
             for batch_id in self.store.expired(time.time()):
-                self._forget(self.store.delete_batch(batch_id))
+                self.store.delete_batch(batch_id)
+                self._forget(batch_id)
 
     def _touch(self, batch_id: BatchId) -> None:
         with self._changed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -177,6 +177,10 @@ class JobStore(Protocol):
         """Every batch that has not ended, oldest first."""
         ...
 
+    def batch_ids(self) -> Collection[str]:
+        """Every batch there is."""
+        ...
+
     def expired(self, now: float) -> Sequence[str]:
         """Finished batches whose time of keeping is over."""
         ...
@@ -200,8 +204,8 @@ class JobStore(Protocol):
         """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
         ...
 
-    def delete_batch(self, batch_id: str) -> Sequence[str]:
-        """Remove a finished batch; returns the artefacts that nothing refers to any more."""
+    def delete_batch(self, batch_id: str) -> None:
+        """Remove a finished batch; that there is none is no error."""
         ...
 
     def close(self) -> None:

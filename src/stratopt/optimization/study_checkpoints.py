@@ -55,7 +55,6 @@ class StudyCheckpoints:
     def write(self, path: Path, data: Callable[[], bytes]) -> None:
         """Write a file; the next time comes the later, the longer this took."""
         began = self._clock()
-        self._folder.mkdir(parents=True, exist_ok=True)
         write_bytes(path, data())
         ended = self._clock()
         self._next = ended + max(self._seconds, (ended - began) / SHARE_OF_TIME)

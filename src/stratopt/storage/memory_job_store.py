@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +98,11 @@ class MemoryJobStore:
         with self._lock:
             live = [b for b in self._batches.values() if not b.state.is_terminal and owner in (None, b.owner)]
         return sorted(live, key=lambda b: b.created_at)
+
+    def batch_ids(self) -> Collection[str]:
+        """Every batch there is."""
+        with self._lock:
+            return set(self._batches)
 
     def expired(self, now: float) -> Sequence[str]:
         """Finished batches whose time of keeping is over."""
@@ -268,27 +273,21 @@ class MemoryJobStore:
                 self._jobs[job.job_id] = replace(self._jobs[job.job_id], attempts=job.attempts - 1)
             return len(left)
 
-    def delete_batch(self, batch_id: str) -> Sequence[str]:
+    def delete_batch(self, batch_id: str) -> None:
         """Remove a finished batch."""
         with self._lock:
             batch = self._batches.get(batch_id)
             if batch is None:
-                return []
+                return
             if not batch.state.is_terminal:
                 raise BatchOptimizationError(
                     f"batch {batch_id} is {batch.state}; cancel it first", code="batch_running", batch_id=batch_id
                 )
-            mine = self._artifacts(self._of_batch.pop(batch_id))
-            for job in [job for job in self._jobs.values() if job.batch_id == batch_id]:
-                del self._jobs[job.job_id]
+            for job_id in self._of_batch.pop(batch_id):
+                del self._jobs[job_id]
             del self._batches[batch_id], self._events[batch_id]
-            return sorted(mine - self._artifacts(list(self._jobs)))
 
     # ---- inside the lock
-
-    def _artifacts(self, job_ids: Sequence[str]) -> set[str]:
-        results = [self._jobs[job_id].result for job_id in job_ids]
-        return {name for result in results if result for name in (result.get("artifacts") or {}).values()}
 
     def _end(self, job: Job, ending: Ending, now: float) -> Event:
         row = {"job_id": job.job_id, "position": job.index, "spec": rows.dump(job.spec.to_dict())}

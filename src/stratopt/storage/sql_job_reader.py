@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Select, or_, select, tuple_
@@ -88,6 +88,10 @@ class SqlJobReader:
         if owner is not None:
             query = query.where(batches.c.owner == owner)
         return [rows.read_batch(row) for row in self._all(query)]
+
+    def batch_ids(self) -> Collection[str]:
+        """Every batch there is."""
+        return {row["batch_id"] for row in self._all(select(batches.c.batch_id))}
 
     def expired(self, now: float) -> Sequence[str]:
         """Finished batches whose time of keeping is over."""

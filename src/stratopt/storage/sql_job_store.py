@@ -161,7 +161,7 @@ class SqlJobStore(SqlJobReader):
                 _requeue(connection, job_id, fence, "server_restarted", now, counts=False)
         return len(left)
 
-    def delete_batch(self, batch_id: str) -> Sequence[str]:
+    def delete_batch(self, batch_id: str) -> None:
         """Remove a finished batch."""
         with self._write("delete") as connection:
             state = connection.execute(select(batches.c.state).where(batches.c.batch_id == batch_id)).scalar()
@@ -169,9 +169,7 @@ class SqlJobStore(SqlJobReader):
                 raise BatchOptimizationError(
                     f"batch {batch_id} is {state}; cancel it first", code="batch_running", batch_id=batch_id
                 )
-            mine = _artifacts(connection, jobs.c.batch_id == batch_id)
             connection.execute(delete(batches).where(batches.c.batch_id == batch_id))
-            return sorted(mine - _artifacts(connection, jobs.c.result.is_not(None))) if mine else []
 
     @contextmanager
     def _write(self, move: str, *, relaxed: bool = False) -> Iterator[Connection]:
@@ -285,10 +283,3 @@ def _promise(connection: Connection, delivery: Delivery) -> None:
     receiver = (webhooks.c.webhook_id == delivery.webhook_id) & webhooks.c.disabled_at.is_(None)
     if connection.execute(select(webhooks.c.webhook_id).where(receiver)).scalar() is not None:
         connection.execute(insert(deliveries).values(asdict(delivery)))
-
-
-def _artifacts(connection: Connection, condition: Any) -> set[str]:
-    found: set[str] = set()
-    for (text,) in connection.execute(select(jobs.c.result).where(condition, jobs.c.result.is_not(None))):
-        found.update((rows.load(text).get("artifacts") or {}).values())
-    return found

@@ -84,7 +84,9 @@ class Situation:
         job = self.store.claim(full_batches=[], now=time.time())
         assert job is not None
         found = optimize_strategy(job.spec, Catalogue(self.folder).bars("BTC", "1d"), StrategyCatalogue().get("RSI"))
-        names = {name: self.parts.service.artifacts.put(columns) for name, columns in found.tables.items()}
+        names = {
+            name: self.parts.service.artifacts.of(job.batch_id).put(columns) for name, columns in found.tables.items()
+        }
         ending = Ending(state=JobState.SUCCEEDED, result={**found.result, "artifacts": names})
         self.store.finish(job.job_id, job.fence, ending, time.time())
         self.store.end_batch(job.batch_id, BatchState.COMPLETED, time.time())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from stratopt.optimization.artifacts import GROUP_ROWS, ArtifactStore
+from stratopt.optimization.artifacts import GROUP_ROWS, ArtifactFolders, ArtifactStore
 
 
 def test_a_long_table_is_stored_and_streamed_in_pieces(tmp_path: Path) -> None:
@@ -18,3 +18,22 @@ def test_a_long_table_is_stored_and_streamed_in_pieces(tmp_path: Path) -> None:
     pieces = list(store.batches(name, rows=1000))
     assert max(piece.num_rows for piece in pieces) <= 1000
     assert [row["number"] for piece in pieces for row in piece.to_pylist()] == list(range(count))
+
+
+def test_a_batch_that_is_deleted_takes_nothing_from_another_with_equal_tables(tmp_path: Path) -> None:
+    folders = ArtifactFolders(tmp_path / "artifacts")
+    names = [folders.of(batch_id).put({"number": [1, 2]}) for batch_id in ("bat_1", "bat_2")]
+    for _ in range(2):
+        folders.delete("bat_1")
+    assert names[0] == names[1]
+    assert folders.of("bat_2").columns(names[1])["number"].tolist() == [1, 2]
+
+
+def test_what_was_left_of_unknown_batches_and_by_killed_workers_is_removed(tmp_path: Path) -> None:
+    folders = ArtifactFolders(tmp_path)
+    name, _ = (folders.of(batch_id).put({"number": [1]}) for batch_id in ("bat_1", "bat_2"))
+    for left in (".result-1.json", ".writing-2"):
+        (tmp_path / "bat_1" / left).write_text("")
+    folders.sweep({"bat_1"})
+    folders.of("bat_1").tidy()
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")] == [Path("bat_1", name)]

@@ -20,6 +20,7 @@ from stratopt.api.services.result_order import SORT_TEXT, SortKey
 from stratopt.api.services.views import result_view
 from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
 from stratopt.errors import StratoptError
+from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
@@ -103,17 +104,18 @@ def get_table(
     """NDJSON; `equity` is thinned to `max_points` rows, the first and the last kept."""
     job = service.job_of(batch, strategy_id)
     result = require_result(job, table)
-    rows = _rows(service, result["artifacts"][table], max_points if table == "equity" else None)
+    tables = service.artifacts.of(batch.batch_id)
+    rows = _rows(tables, result["artifacts"][table], max_points if table == "equity" else None)
     lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=True)
     return StreamingResponse(lines, media_type=NDJSON)
 
 
-def _rows(service: OptimizationService, name: str, max_points: int | None) -> Iterator[dict[str, Any]]:
+def _rows(tables: ArtifactStore, name: str, max_points: int | None) -> Iterator[dict[str, Any]]:
     if max_points is None:
-        for piece in service.artifacts.batches(name):
+        for piece in tables.batches(name):
             yield from piece.to_pylist()
         return
-    table: pa.Table = service.artifacts.table(name)
+    table: pa.Table = tables.table(name)
     count = min(table.num_rows, max_points)
     keep = [round(i * (table.num_rows - 1) / max(1, count - 1)) for i in range(count)]
     yield from table.take(keep).to_pylist()

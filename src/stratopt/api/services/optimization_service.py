@@ -18,7 +18,7 @@ from stratopt.api.services.views import batch_view, result_view
 from stratopt.api.services.webhook_service import WebhookService
 from stratopt.export.pine import export_pine
 from stratopt.monitoring.tracing import current_traceparent
-from stratopt.optimization.artifacts import ArtifactStore
+from stratopt.optimization.artifacts import ArtifactFolders
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
 from stratopt.optimization.batch_statistics import warm_up
@@ -38,7 +38,7 @@ class OptimizationService:
 
     manager: BatchOptimizationManager
     planner: Planner
-    artifacts: ArtifactStore
+    artifacts: ArtifactFolders
     webhooks: WebhookService
     retention_seconds: float = 30 * 86_400.0
     reports: ReportCache = field(default_factory=ReportCache)
@@ -220,7 +220,9 @@ class OptimizationService:
         """The aggregated report over what has ended so far."""
         return self.reports.get(
             batch,
-            lambda: ResultAggregator().aggregate(batch, self.manager.store.jobs(batch.batch_id), self.artifacts),
+            lambda: ResultAggregator().aggregate(
+                batch, self.manager.store.jobs(batch.batch_id), self.artifacts.of(batch.batch_id)
+            ),
         )
 
     def pine_script(self, batch: Batch, job: Job) -> str:
@@ -265,7 +267,8 @@ class OptimizationService:
 
     def delete(self, batch: Batch) -> None:
         """Remove a finished batch with its tables."""
-        self.artifacts.delete_all(self.manager.store.delete_batch(batch.batch_id))
+        self.manager.store.delete_batch(batch.batch_id)
+        self.artifacts.delete(batch.batch_id)
 
 
 def require_result(job: Job, wanted: str) -> Mapping[str, Any]:
