@@ -391,3 +391,14 @@ def test_lists_are_newest_first_and_continue_after_a_position(store: JobStore) -
     rest = store.batches(before=(first[-1].created_at, first[-1].batch_id), limit=9)
     assert [b.created_at for b in [*first, *rest]] == [4.0, 3.0, 2.0, 1.0, 0.0]
     assert [b.created_at for b in store.batches(created_after=2.5)] == [4.0, 3.0]
+
+
+def test_the_time_of_keeping_begins_with_the_end(store: JobStore) -> None:
+    """A batch that ran longer than batches are kept is not gone when it ends."""
+    batch, jobs = make_batch(1, created_at=1.0)
+    store.submit(replace(batch, expires_at=11.0), jobs)
+    claimed = store.claim(full_batches=[], now=2.0)
+    assert claimed is not None
+    store.finish(claimed.job_id, 1, SUCCESS, 50.0)
+    store.end_batch(batch.batch_id, BatchState.COMPLETED, 50.0)
+    assert (store.expired(59.0), store.expired(61.0)) == ([], [batch.batch_id])

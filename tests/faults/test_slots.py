@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -124,3 +125,15 @@ def test_a_result_file_that_cannot_be_read_costs_one_attempt(executor: SlotExecu
         executor.close()
     assert isinstance(event, Died)
     assert "its result cannot be read" in event.reason
+
+
+def test_executors_that_are_gone_hold_no_descriptors() -> None:
+    def descriptors() -> int:
+        gc.collect()
+        return psutil.Process().num_fds()
+
+    SlotExecutor(1).close()
+    before = descriptors()
+    for _ in range(5):
+        SlotExecutor(1).close()
+    assert descriptors() == before

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import tempfile
+import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from shutil import rmtree
@@ -26,6 +28,9 @@ GROUP_ROWS = 16_384
 """Rows that a reader has to hold at once."""
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL_SECONDS = 1.0
+"""Pause before the next attempt to write what found no room."""
+log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[0-9a-f]{64}\.parquet")
 
@@ -45,6 +50,19 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
+def write_when_there_is_room(path: Path, data: bytes) -> None:
+    """``write_bytes``, again and again while the disk is full: a result is held, not lost. The job's deadline still ends it."""
+    while True:
+        try:
+            write_bytes(path, data)
+            return
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            log.warning("disk_full: %s waits for room: %s", path.name, error)
+        time.sleep(DISK_FULL_SECONDS)
+
+
 class ArtifactStore:
     """Content-addressed tables of one batch. Safe for several processes: equal content is the same file."""
 
@@ -58,7 +76,7 @@ class ArtifactStore:
         data = sink.getvalue().to_pybytes()
         name = f"{hashlib.sha256(data).hexdigest()}.parquet"
         if not (self.folder / name).exists():
-            write_bytes(self.folder / name, data)
+            write_when_there_is_room(self.folder / name, data)
         return name
 
     def path(self, name: str) -> Path:

@@ -165,6 +165,7 @@ class JobStore(Protocol):
     ) -> Event | None:
         """End a batch whose jobs have all ended. None when it has ended already or a job has not.
 
+        From now on it is kept as long as ``expires_at`` was after its submission.
         ``delivery`` is stored with it, unless its receiver is gone or disabled.
         """
         ...

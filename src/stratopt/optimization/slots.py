@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -43,7 +44,8 @@ class SlotExecutor:
         self._slots: list[Slot] = []
         self._zygote: Zygote | None = None
         self._forked_ahead = False
-        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup_read, self._wakeup_write = wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        weakref.finalize(self, lambda: [os.close(end) for end in wakeup])  # ``wake`` may come after ``close``
 
     def open(self) -> None:
         """Start the zygote, unless that was done; a worker for every slot follows when it is ready."""

@@ -7,6 +7,7 @@ anything else (other data, other code) does not fit its fingerprint and is ignor
 from __future__ import annotations
 
 import base64
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,10 +18,11 @@ import numpy as np
 
 from stratopt.backtest.scorer import Score, Scores
 from stratopt.errors import ParameterSpaceError
-from stratopt.optimization.artifacts import write_bytes
+from stratopt.optimization.artifacts import DISK_FULL, write_bytes
 from stratopt.search.checkpoint import Checkpoint, StudySoFar
 from stratopt.search.study import StudyResult, Trial
 
+log = logging.getLogger(__name__)
 NOTHING = StudySoFar(trials=(), seconds=0.0)
 SHARE_OF_TIME = 0.05
 """Writing takes at most this share of a search."""
@@ -53,9 +55,14 @@ class StudyCheckpoints:
         return self._clock() >= self._next
 
     def write(self, path: Path, data: Callable[[], bytes]) -> None:
-        """Write a file; the next time comes the later, the longer this took."""
+        """Write a file; the next time comes the later, the longer this took. On a full disk the job goes on without it."""
         began = self._clock()
-        write_bytes(path, data())
+        try:
+            write_bytes(path, data())
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            log.warning("disk_full: %s is left out: %s", path, error)
         ended = self._clock()
         self._next = ended + max(self._seconds, (ended - began) / SHARE_OF_TIME)
 

@@ -21,7 +21,7 @@ from stratopt.errors import StratoptError
 from stratopt.market.bars import Bars
 from stratopt.market.catalogue import open_mapped
 from stratopt.market.timeframe import Calendar, Timeframe
-from stratopt.optimization.artifacts import ArtifactStore, write_bytes
+from stratopt.optimization.artifacts import ArtifactStore, write_when_there_is_room
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.jobs import Failure
 from stratopt.optimization.processes import Meter, alarm_after, keep_freed_memory
@@ -172,6 +172,6 @@ def _encode(answer: dict[str, Any], folder: Path) -> bytes:
         return orjson.dumps({"type": "failed", "failure": failure.to_dict(), "resources": answer["resources"]})
     if len(result) > INLINE_RESULT_BYTES:
         path = folder / f".result-{uuid4().hex}.json"
-        write_bytes(path, result)
+        write_when_there_is_room(path, result)
         return orjson.dumps({k: v for k, v in answer.items() if k != "result"} | {"result_file": str(path)})
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -259,7 +259,8 @@ class MemoryJobStore:
             batch = self._batches.get(batch_id)
             if batch is None or batch.state.is_terminal or batch.counts["queued"] or batch.counts["running"]:
                 return None
-            self._change(batch_id, {}, state=state, ended_at=now, failure=failure)
+            kept = None if batch.expires_at is None else now + batch.expires_at - batch.created_at
+            self._change(batch_id, {}, state=state, ended_at=now, expires_at=kept, failure=failure)
             return self._event(
                 batch.batch_id, "batch.ended", {"status": state.value, "counts": dict(batch.counts)}, now
             )

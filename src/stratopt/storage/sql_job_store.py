@@ -148,7 +148,9 @@ class SqlJobStore(SqlJobReader):
             )
             connection.execute(insert(events).values(event))
             written = None if failure is None else rows.dump(failure)
-            _touch(connection, batch_id, state=state.value, ended_at=now, failure=written, last_seq=event["seq"])
+            kept = None if row["expires_at"] is None else now + row["expires_at"] - row["created_at"]
+            ended = {"state": state.value, "ended_at": now, "expires_at": kept, "last_seq": event["seq"]}
+            _touch(connection, batch_id, failure=written, **ended)
             if delivery is not None:
                 _promise(connection, delivery)
             return rows.read_event(event)

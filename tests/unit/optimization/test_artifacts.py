@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
+from stratopt.optimization import artifacts
 from stratopt.optimization.artifacts import GROUP_ROWS, ArtifactFolders, ArtifactStore
 
 
@@ -37,3 +41,28 @@ def test_what_was_left_of_unknown_batches_and_by_killed_workers_is_removed(tmp_p
     folders.sweep({"bat_1"})
     folders.of("bat_1").tidy()
     assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")] == [Path("bat_1", name)]
+
+
+def test_a_table_that_finds_no_room_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "DISK_FULL_SECONDS", 0.0)
+    errors = [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EDQUOT, "Quota exceeded")]
+    fsync = os.fsync
+
+    def full_twice(descriptor: int) -> None:
+        if errors:
+            raise errors.pop()
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_twice)
+    name = ArtifactStore(tmp_path).put({"number": [1]})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_other_errors_of_the_disk_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        ArtifactStore(tmp_path).put({"number": [1]})
+    assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,3 +107,16 @@ def test_the_time_of_an_interrupted_attempt_counts(tmp_path: Path, bars: Bars) -
     found = run(hour, bars, StudyCheckpoints(tmp_path, 1e9))
     folds = list(found.tables["trials"]["fold"])
     assert (folds.count(0), folds.count(1)) == (len(left["trials"]), 30)
+
+
+def test_on_a_full_disk_a_job_goes_on_without_checkpoints(
+    tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    expected = run(spec("random"), bars, None)
+    monkeypatch.setattr(os, "fsync", full)
+    assert canonical_bytes(run(spec("random"), bars, always(tmp_path)).result) == canonical_bytes(expected.result)
+    assert "disk_full" in caplog.text
+    assert list(tmp_path.iterdir()) == []
