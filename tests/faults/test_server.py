@@ -230,23 +230,27 @@ def test_11_a_locked_database_is_waited_for_and_no_ending_is_lost(server: Server
 def test_12_a_full_database_refuses_submissions_and_holds_endings(server: Server, expected: dict[str, str]) -> None:
     batch = server.submit(BASE)
     database = server.data_dir / "stratopt.sqlite"
-    ballast = server.data_dir / "ballast"
     batch.wait()
     limited = Server(server.data_dir)
     server.stop()
     pages = database.stat().st_size // 4096
-    limited.start(database_max_pages=pages + 40)
-    small = limited.submit(BASE[:1])
+    limited.start(database_max_pages=pages + 200)
+    fillers = limited.submit(["Leaves"], metadata={"x": "y" * 50_000}).wait()
+    held = limited.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(2)], quick_config(60))
     with pytest.raises(ServerUnavailableError) as full:
         fill_up(limited)
     assert (full.value.status, full.value.code) == (507, "storage_full")
     assert full.value.retry_after is not None
+    log = limited.data_dir / "server.log"
+    until(lambda: '"event": "storage_failed"' in log.read_text())
+    limited.client().request("DELETE", f"/api/v1/optimize/batch/{fillers.batch_id}")
+    held.wait()
+    assert {(item["status"], item["attempts"]) for item in held.results()} == {("succeeded", 1)}
     limited.stop()
-    assert not ballast.exists()
     limited.start()
-    limited.client().batch(small.batch_id).wait()
     for row in limited.rows("SELECT batch_id FROM batches"):
         limited.client().batch(row["batch_id"]).wait()
+    limited.acknowledged.remove(fillers.batch_id)
     assert_same_results(limited.client().batch(batch.batch_id), expected)
     assert_invariants(limited)
     limited.kill()
@@ -254,8 +258,13 @@ def test_12_a_full_database_refuses_submissions_and_holds_endings(server: Server
 
 def fill_up(server: Server) -> None:
     client = server.client(retries=0)
-    for _ in range(200):
-        client.optimize_batch({"strategies": BASE, "common_config": quick_config(), "metadata": {"x": "y" * 20_000}})
+    for size in (20_000, 1_000, 0):
+        with contextlib.suppress(ServerUnavailableError):
+            while True:
+                client.optimize_batch(
+                    {"strategies": ["Quick"], "common_config": quick_config(), "metadata": {"x": "y" * size}}
+                )
+    client.optimize_batch({"strategies": ["Quick"], "common_config": quick_config()})
 
 
 def test_13_the_wall_clock_ends_nothing_early(tmp_path: Path) -> None:

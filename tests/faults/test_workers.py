@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from .conftest import BASE
-from .harness import Server, assert_invariants, assert_same_results, quick_config, running
+from .harness import History, Server, assert_invariants, assert_same_results, quick_config, running, until
 
 pytestmark = pytest.mark.faults
+
+
+DIED = "SELECT 1 FROM attempts WHERE outcome = 'signal SIGKILL'"
+RUNNING = "SELECT COALESCE(SUM(evaluations_done), 0) AS evaluations FROM jobs WHERE state = 'running'"
 
 
 def wait_for_workers(server: Server, count: int = 1) -> list[int]:
@@ -27,15 +31,18 @@ def wait_for_workers(server: Server, count: int = 1) -> list[int]:
 def test_1_a_killed_worker_costs_its_job_one_attempt_and_the_others_nothing(
     server: Server, expected: dict[str, str]
 ) -> None:
-    batch = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}], quick_config(20), parallel_jobs=2)
-    time.sleep(0.3)
-    for pid in wait_for_workers(server):
+    other = server.submit(BASE).wait()
+    batch = server.submit([{"name": "Slow", "strategy_id": "slow"}], quick_config(20))
+    until(lambda: server.rows(RUNNING)[0]["evaluations"] > 0)
+    for pid in server.workers():
         os.kill(pid, signal.SIGKILL)
-    batch.wait()
-    assert batch.status["counts"]["succeeded"] == 5
+    after = server.submit(BASE)
+    (item,) = batch.wait().results()
+    assert (item["status"], item["attempts"], batch.status["resources"]["lost_attempts"]) == ("succeeded", 2, 1)
+    for untouched in (other, after.wait()):
+        assert untouched.status["resources"]["lost_attempts"] == 0
+        assert_same_results(untouched, expected)
     assert_invariants(server)
-    fresh = server.submit(BASE).wait()
-    assert_same_results(fresh, expected)
 
 
 def test_1_an_idle_worker_that_dies_is_replaced(server: Server, expected: dict[str, str]) -> None:
@@ -48,13 +55,17 @@ def test_1_an_idle_worker_that_dies_is_replaced(server: Server, expected: dict[s
 
 def test_1_a_storm_of_kills_loses_nothing(server: Server, expected: dict[str, str]) -> None:
     batch = server.submit([*BASE, *({"name": "Slow", "strategy_id": f"slow{i}"} for i in range(4))], quick_config(8))
-    for _ in range(2):
-        time.sleep(0.4)
+    history = History()
+    for count in range(2):
+        until(lambda: server.rows(RUNNING)[0]["evaluations"] > 0)
         for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
+        until(lambda count=count: len(server.rows(DIED)) > count)
+        history.assert_unchanged(server)
     batch.wait()
     assert_invariants(server)
-    assert batch.status["is_terminal"]
+    history.assert_unchanged(server)
+    assert batch.status["resources"]["lost_attempts"] >= 2
     assert_same_results(server.submit(BASE).wait(), expected)
 
 

@@ -44,8 +44,9 @@ class SlotExecutor:
         self._slots: list[Slot] = []
         self._zygote: Zygote | None = None
         self._forked_ahead = False
-        self._wakeup_read, self._wakeup_write = wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        weakref.finalize(self, lambda: [os.close(end) for end in wakeup])  # ``wake`` may come after ``close``
+        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        for end in (self._wakeup_read, self._wakeup_write):
+            weakref.finalize(self, os.close, end)  # ``wake`` may come after ``close``
 
     def open(self) -> None:
         """Start the zygote, unless that was done; a worker for every slot follows when it is ready."""

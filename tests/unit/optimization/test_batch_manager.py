@@ -12,7 +12,7 @@ import pytest
 from stratopt.optimization import batch_manager
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.exceptions import DataValidationError, ResourceExhaustionError
-from stratopt.optimization.executor import ExecutorEvent, Finished
+from stratopt.optimization.executor import Died, ExecutorEvent, Finished
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.job_store import Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Event, Job, JobId, counts_of_new_batch
@@ -83,9 +83,9 @@ def nothing_needed(job: Job) -> Mapping[str, Any]:
 
 @contextmanager
 def supervising(
-    store: Failing, payload: Callable[[Job], Mapping[str, Any]] = nothing_needed
+    store: Failing, payload: Callable[[Job], Mapping[str, Any]] = nothing_needed, executor: AtOnce | None = None
 ) -> Iterator[BatchOptimizationManager]:
-    manager = BatchOptimizationManager(store, AtOnce(), payload)
+    manager = BatchOptimizationManager(store, executor or AtOnce(), payload)
     manager.start()
     try:
         yield manager
@@ -93,7 +93,7 @@ def supervising(
         manager.stop()
 
 
-def submit(manager: BatchOptimizationManager, jobs: int, batch: str = "bat_1") -> BatchId:
+def submit(manager: BatchOptimizationManager, jobs: int, batch: str = "bat_1", **more: Any) -> BatchId:
     batch_id = BatchId(batch)
     spec = JobSpec(strategy_id="s", strategy="RSI", symbol="BTC", timeframe="1d")
     made = Batch(
@@ -103,6 +103,7 @@ def submit(manager: BatchOptimizationManager, jobs: int, batch: str = "bat_1") -
         request={},
         parallel_jobs=2,
         seed=0,
+        **more,
     )
     names = [f"{batch}_job_{i}" for i in range(jobs)]
     manager.submit(
@@ -222,3 +223,29 @@ def test_without_a_supervisor_nothing_is_accepted_and_nobody_waits() -> None:
             manager.wait(batch_id, timeout=20)
         with pytest.raises(ResourceExhaustionError, match="the supervisor stopped"):
             submit(manager, jobs=1, batch="bat_2")
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_job_that_waits_for_its_next_attempt_ends_with_its_batch(
+    cancelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_manager, "BACK_OFF_SECONDS", (3600.0,))
+    died = threading.Event()
+
+    class Dying(AtOnce):
+        def events(self, timeout: float) -> Sequence[ExecutorEvent]:
+            found = [Died(job_id=event.job_id, reason="signal SIGKILL") for event in super().events(timeout)]
+            if found:
+                died.set()
+            return found
+
+    store = Failing()
+    with supervising(store, executor=Dying()) as manager:
+        batch_id = submit(manager, jobs=1, deadline_seconds=3600.0 if cancelled else 0.3)
+        assert died.wait(20)
+        if cancelled:
+            manager.cancel(batch_id)
+        ended = manager.wait(batch_id, timeout=20)
+    assert ended.state is (BatchState.CANCELLED if cancelled else BatchState.TIMED_OUT)
+    assert (ended.counts["total"], ended.counts["cancelled"] + ended.counts["timed_out"]) == (1, 1)
+    assert [event.kind for event in store.events(batch_id)] == ["strategy.failed", "batch.ended"]
