@@ -60,6 +60,8 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
 }
 ERROR_PAGES: Mapping[str, str] = {**{code: title for code, (_, title) in STATUS_OF_CODE.items()}, **ITEM_TITLES}
 
+OVERLOAD_CODES = tuple(code for code, (status, _) in STATUS_OF_CODE.items() if status in OVERLOAD_STATUSES)
+
 CODE_OF_STATUS = {
     400: "malformed_json",  # FastAPI answers it to bodies that it cannot decode
     404: "not_found",
@@ -113,7 +115,7 @@ def _retry_after(code: str, document: Mapping[str, Any]) -> int | None:
     if "retry_after_seconds" in document:
         return int(document["retry_after_seconds"])
     seconds = RETRY_AFTER_SECONDS.get(code)
-    if seconds is None or STATUS_OF_CODE[code][0] not in OVERLOAD_STATUSES:
+    if seconds is None or code not in OVERLOAD_CODES:
         return seconds
     return seconds + random.randint(0, JITTER_SECONDS)
 
@@ -125,7 +127,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _known(request: Request, error: StratoptError) -> Response:
         context = {k: v for k, v in error.context.items() if k != "errors"}
         code = error.code if error.code in STATUS_OF_CODE else "validation_failed"
-        if STATUS_OF_CODE[code][0] in OVERLOAD_STATUSES:
+        if code in OVERLOAD_CODES:
             request.app.state.metrics.rejected.labels(code).inc()
         return problem_response(request, code, error.message, errors=error.context.get("errors"), context=context)
 

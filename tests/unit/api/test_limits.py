@@ -61,6 +61,25 @@ def test_the_queue_position_counts_what_waits_before(make_client: MakeClient) ->
     assert (first["queue_position"], second["queue_position"]) == (0, 2)
 
 
+def test_the_queue_position_knows_priorities(make_client: MakeClient) -> None:
+    client = make_client()
+    for priority in (0, 5):
+        client.post("/api/v1/optimize/batch", json={**BODY, "priority": priority})
+    second = client.post("/api/v1/optimize/batch", json={**BODY, "priority": 3}).json()
+    assert second["queue_position"] == 1
+
+
+def test_codes_that_alerts_watch_begin_at_zero(make_client: MakeClient) -> None:
+    lines = make_client().app.state.metrics.render().decode().splitlines()  # type: ignore[attr-defined]
+    for sample in (
+        'stratopt_job_failures_total{code="worker_died"}',
+        'stratopt_requests_rejected_total{code="storage_full"}',
+        'stratopt_jobs_total{state="failed"}',
+        'stratopt_batches_total{state="completed"}',
+    ):
+        assert f"{sample} 0.0" in lines
+
+
 def test_metrics_count_requests_by_route_and_never_by_id(make_client: MakeClient) -> None:
     client = make_client()
     batch = client.post("/api/v1/optimize/batch", json=BODY).json()
