@@ -145,6 +145,48 @@ CASES = {
         "/webhook",
         "registered receiver",
     ),
+    "the same series by two names": (
+        changed(asset=None, symbols=["BTC", "ETH", "btcusd"]),
+        "validation_failed",
+        "/common_config/symbols/2",
+        "once",
+    ),
+    "the same timeframe in two spellings": (
+        changed(timeframe=None, timeframes=["1d", "2d", "48h"]),
+        "validation_failed",
+        "/common_config/timeframes/2",
+        "once",
+    ),
+    "an unknown one of several symbols": (
+        changed(asset=None, symbols=["BTC", "BTCC"]),
+        "unknown_symbol",
+        "/common_config/symbols/1",
+        "Did you mean BTC",
+    ),
+    "an unknown symbol of one strategy": (
+        {**GOOD, "strategy_specific_configs": {"RSI": {"asset": "NOPE"}}},
+        "unknown_symbol",
+        "/strategy_specific_configs/RSI/asset",
+        "NOPE",
+    ),
+    "an unknown objective of one strategy": (
+        {**GOOD, "strategy_specific_configs": {"RSI": {"optimization_config": {"objective": "sharp"}}}},
+        "validation_failed",
+        "/strategy_specific_configs/RSI/optimization_config/objective",
+        "sharpe_ratio",
+    ),
+    "an unknown parameter in a space of all": (
+        changed(parameter_space={"perid/~": 3}),
+        "validation_failed",
+        "/common_config/parameter_space/perid~1~0",
+        "unknown parameter",
+    ),
+    "a key with signs of a pointer": (
+        {**GOOD, "strategy_specific_configs": {"a/b~c": {}}},
+        "unknown_strategy",
+        "/strategy_specific_configs/a~1b~0c",
+        "submitted",
+    ),
     "strategy_id that is a folder": (
         {**GOOD, "strategies": [{"name": "RSI", "strategy_id": ".."}]},
         "validation_failed",
@@ -165,6 +207,29 @@ def test_a_bad_request_is_told_where_and_what(http: httpx2.Client, name: str) ->
     first = next(error for error in problem["errors"] if error["pointer"] == pointer)
     assert words in first["detail"]
     assert problem["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_a_near_symbol_is_suggested(http: httpx2.Client) -> None:
+    (error,) = http.post("/api/v1/optimize/batch", json=changed(asset="BTCC")).json()["errors"]
+    assert error["suggestion"] == "BTC"
+
+
+@pytest.mark.parametrize(
+    ("more", "pointer"),
+    [({"parameter_space": {"perid": 3}}, "/parameter_space/perid"), ({"asset": "NOPE"}, "/asset")],
+)
+def test_pointers_of_a_single_optimisation_lead_into_its_body(
+    http: httpx2.Client, more: dict[str, Any], pointer: str
+) -> None:
+    answer = http.post("/api/v1/optimize/single", json={"strategy_name": "RSI", **quick(), **more})
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_the_space_of_a_later_layer_replaces_that_of_a_parameter(http: httpx2.Client) -> None:
+    common, own = {"period": {"low": 5, "high": 50, "step": 5}, "oversold": 30}, {"period": {"low": 7, "high": 9}}
+    body = {**changed(parameter_space=common), "strategy_specific_configs": {"RSI": {"parameter_space": own}}}
+    plan = http.post("/api/v1/optimize/batch?validate_only=true", json=body).json()
+    assert plan["jobs"][0]["config"]["parameter_space"] == {**common, **own}
 
 
 def test_all_problems_of_a_request_are_told_at_once(http: httpx2.Client) -> None:
