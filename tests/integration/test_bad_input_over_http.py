@@ -132,6 +132,12 @@ CASES = {
         "/metadata",
         "whole numbers",
     ),
+    "metadata of a megabyte": (
+        {**GOOD, "metadata": {"text": "x" * 1_000_000}},
+        "validation_failed",
+        "/metadata",
+        "16384",
+    ),
     "metadata of 40 levels": ({**GOOD, "metadata": {"n": nested(40)}}, "validation_failed", "/metadata", "nested"),
     "first point of 100 bits": (
         changed(optimization_config={"first_points": [{"period": 10**30}]}),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from stratopt.wire.base import Document, Request, UtcDatetime
 
@@ -15,6 +16,8 @@ TimeframeText = Annotated[str, StringConstraints(min_length=1, max_length=8)]
 
 MAX_STRATEGIES = 200
 MAX_SERIES = 50
+MAX_METADATA_BYTES = 16_384
+"""Every status, list and event stream of a batch repeats its metadata."""
 
 
 class OptimizationConfig(Request):
@@ -196,6 +199,13 @@ def _entry(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MAX_METADATA_BYTES:
+        raise ValueError(f"{size} bytes of JSON are more than {MAX_METADATA_BYTES}; keep the rest on your side")
+    return value
+
+
 def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
@@ -228,7 +238,11 @@ class BatchRequest(Request):
     deadline_minutes: float | None = Field(None, gt=0, le=10_080, description="Limit of the whole batch. Default 240.")
     priority: int | None = Field(None, ge=-10, le=10)
     label: Annotated[str, StringConstraints(max_length=200)] | None = None
-    metadata: Document | None = Field(None, max_length=50)
+    metadata: Annotated[Document, AfterValidator(_small)] | None = Field(
+        None,
+        max_length=50,
+        description=f"Kept and shown with the batch: up to 50 entries and {MAX_METADATA_BYTES} bytes.",
+    )
     webhook: str | None = Field(
         None, max_length=2000, description="Id or URL of a registered receiver that is told when the batch has ended."
     )
