@@ -272,6 +272,14 @@ def test_a_body_that_is_no_request_is_a_problem(
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 
 
+@pytest.mark.parametrize("path", ["/api/v1/optimize/batch", "/api/v1/optimize/single", "/api/v1/webhooks"])
+def test_a_key_that_stands_twice_is_not_dropped_without_a_word(http: httpx2.Client, path: str) -> None:
+    content = b'{"strategies": ["RSI"], "strategy_specific_configs": {"RSI": {"seed": 1}, "MACD": {}, "RSI": {}}}'
+    answer = http.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+    assert "'RSI' stands twice" in answer.json()["detail"]
+
+
 def test_the_answer_to_a_large_bad_request_is_small(http: httpx2.Client) -> None:
     for body in ({**GOOD, "label": "x" * 1_000_000}, {**GOOD, **{f"unknown_{k}": 1 for k in range(50_000)}}):
         answer = http.post("/api/v1/optimize/batch", json=body)

@@ -80,6 +80,8 @@ RETRY_AFTER_SECONDS: Mapping[str, int] = {
     "storage_full": 30,
     "storage_unavailable": 5,
 }
+UNREADABLE = "There was an error parsing the body"
+"""What FastAPI says of bodies that it cannot decode, without a reason."""
 MAX_TOLD = 100
 """Problems of one request that are told; their number is in ``detail``."""
 JITTER_SECONDS = 3
@@ -154,8 +156,9 @@ def install_problem_handlers(app: FastAPI) -> None:
         detail = {
             "not_found": f"there is no {request.url.path}; see /docs for what there is",
             "method_not_allowed": f"{request.method} is not supported on {request.url.path}",
-            "malformed_json": "the body cannot be read as JSON in UTF-8, or it is nested too deeply or has a number of too many digits",
         }.get(code, str(error.detail))
+        if detail == UNREADABLE:
+            detail = "the body cannot be read as JSON in UTF-8, or it is nested too deeply or has a number of too many digits"
         headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else error.headers
         return problem_response(request, code, detail, headers=headers)
 

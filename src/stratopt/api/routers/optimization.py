@@ -21,6 +21,7 @@ from stratopt.api.dependencies import (
     is_known_version,
     wait_seconds,
 )
+from stratopt.api.json_body import StrictJsonRoute
 from stratopt.api.routers.results import script_answer
 from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
@@ -32,7 +33,7 @@ from stratopt.wire.answers import BatchPage, BatchPlan, BatchStatus, JobResult, 
 from stratopt.wire.base import UtcDatetime
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
-router = APIRouter(prefix="/api/v1/optimize", tags=["optimize"])
+router = APIRouter(prefix="/api/v1/optimize", tags=["optimize"], route_class=StrictJsonRoute)
 SINGLE_WAIT_SECONDS = 60.0
 LARGEST_PAGE = 1000
 Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N (at most 60) seconds for the end.")]
