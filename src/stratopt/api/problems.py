@@ -80,6 +80,8 @@ RETRY_AFTER_SECONDS: Mapping[str, int] = {
     "storage_full": 30,
     "storage_unavailable": 5,
 }
+POLICY_OF_CODE = {"too_many_active_batches": "concurrent-batches", "too_many_streams": "concurrent-streams"}
+"""Policies that count what is open at once; those that count requests are told with their headers."""
 UNREADABLE = "There was an error parsing the body"
 """What FastAPI says of bodies that it cannot decode, without a reason."""
 MAX_TOLD = 100
@@ -129,6 +131,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _known(request: Request, error: StratoptError) -> Response:
         context = {k: v for k, v in error.context.items() if k != "errors"}
         code = error.code if error.code in STATUS_OF_CODE else "validation_failed"
+        if code in POLICY_OF_CODE:
+            context["violated-policies"] = [POLICY_OF_CODE[code]]
         if code in OVERLOAD_CODES:
             request.app.state.metrics.rejected.labels(code).inc()
         return problem_response(request, code, error.message, errors=error.context.get("errors"), context=context)

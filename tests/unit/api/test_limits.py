@@ -8,6 +8,8 @@ import pytest
 
 from stratopt.api.problems import STATUS_OF_CODE, problem_response
 from stratopt.api.rate_limit import RateLimiter
+from stratopt.api.services.error_report import ADVICE
+from stratopt.api.services.views import ITEM_TITLES
 
 from .conftest import MakeClient
 
@@ -41,6 +43,19 @@ def test_a_full_queue_is_a_503_with_a_time_to_come_back(make_client: MakeClient,
     refused = client.post("/api/v1/optimize/batch", json=BODY)
     assert (refused.status_code, refused.json()["code"]) == (503, "queue_full")
     assert 10 <= int(refused.headers["Retry-After"]) <= 13
+
+
+def test_too_many_batches_name_the_policy_that_they_break(make_client: MakeClient) -> None:
+    client = make_client()
+    service = client.app.state.service  # type: ignore[attr-defined]
+    object.__setattr__(service.manager._limits, "max_active_batches", 1)
+    assert client.post("/api/v1/optimize/batch", json=BODY).status_code == 202
+    refused = client.post("/api/v1/optimize/batch", json=BODY)
+    assert (refused.status_code, refused.json()["violated-policies"]) == (429, ["concurrent-batches"])
+
+
+def test_there_is_advice_for_every_way_a_job_can_fail() -> None:
+    assert set(ADVICE) == set(ITEM_TITLES)
 
 
 @pytest.mark.parametrize("code", sorted(STATUS_OF_CODE))
