@@ -132,6 +132,12 @@ CASES = {
         "/metadata",
         "whole numbers",
     ),
+    "a label that clears the terminal": (
+        {**GOOD, "label": "night \x1b[2J run"},
+        "validation_failed",
+        "/label",
+        "control character",
+    ),
     "metadata of a megabyte": (
         {**GOOD, "metadata": {"text": "x" * 1_000_000}},
         "validation_failed",

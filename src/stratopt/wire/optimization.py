@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
@@ -206,6 +207,14 @@ def _small(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _one_line(text: str) -> str:
+    """``text``, which is shown in terminals, pages and files: there a control character does something else."""
+    found = next((character for character in text if unicodedata.category(character) == "Cc"), None)
+    if found is not None:
+        raise ValueError(f"{found!r} is a control character; write one line of visible text")
+    return text
+
+
 def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
@@ -237,7 +246,7 @@ class BatchRequest(Request):
     )
     deadline_minutes: float | None = Field(None, gt=0, le=10_080, description="Limit of the whole batch. Default 240.")
     priority: int | None = Field(None, ge=-10, le=10)
-    label: Annotated[str, StringConstraints(max_length=200)] | None = None
+    label: Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)] | None = None
     metadata: Annotated[Document, AfterValidator(_small)] | None = Field(
         None,
         max_length=50,
