@@ -173,7 +173,7 @@ def test_12_a_full_database_refuses_submissions_and_holds_endings(server: Server
 def fill_up(server: Server) -> None:
     client = server.client(retries=0)
     for _ in range(200):
-        client.optimize_batch({"strategies": BASE, "common_config": quick_config(), "metadata": {"x": "y" * 20_000}})
+        client.optimize_batch({"strategies": BASE, "common_config": quick_config(), "metadata": {"x": "y" * 16_000}})
 
 
 def test_13_the_wall_clock_ends_nothing_early(tmp_path: Path) -> None:
