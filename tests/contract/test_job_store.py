@@ -383,6 +383,16 @@ def test_a_running_batch_cannot_be_deleted_and_others_stay(store: JobStore) -> N
     assert store.job(kept_jobs[0].job_id) is not None
 
 
+def test_what_has_a_higher_priority_or_is_older_comes_before(store: JobStore) -> None:
+    made = [
+        make_batch(jobs, created_at=at, priority=priority)
+        for jobs, at, priority in ((1, 1.0, 0), (2, 2.0, 5), (4, 3.0, 0))
+    ]
+    for batch, jobs in made:
+        store.submit(batch, jobs)
+    assert [store.position(batch.batch_id) for batch, _ in made] == [2, 0, 3]
+
+
 def test_lists_are_newest_first_and_continue_after_a_position(store: JobStore) -> None:
     made = [make_batch(1, created_at=float(i)) for i in range(5)]
     for batch, jobs in made:

@@ -258,7 +258,7 @@ def test_12_a_full_database_refuses_submissions_and_holds_endings(server: Server
 
 def fill_up(server: Server) -> None:
     client = server.client(retries=0)
-    for size in (20_000, 1_000, 0):
+    for size in (16_000, 1_000, 0):
         with contextlib.suppress(ServerUnavailableError):
             while True:
                 client.optimize_batch(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import signal
 import threading
 import time
@@ -114,6 +115,7 @@ def test_the_end_of_a_batch_is_told_signed_and_after_failures_again(tmp_path: Pa
             assert is_signed(headers, body, webhook["secret"])
             told = json.loads(body)
             assert told["type"] == "batch.ended"
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["timestamp"])
             assert told["data"]["counts"]["succeeded"] == len(BASE)
         assert webhook["secret"] not in (server.data_dir / "server.log").read_text()
         assert (

@@ -132,6 +132,18 @@ CASES = {
         "/metadata",
         "whole numbers",
     ),
+    "a label that clears the terminal": (
+        {**GOOD, "label": "night \x1b[2J run"},
+        "validation_failed",
+        "/label",
+        "control character",
+    ),
+    "metadata of a megabyte": (
+        {**GOOD, "metadata": {"text": "x" * 1_000_000}},
+        "validation_failed",
+        "/metadata",
+        "16384",
+    ),
     "metadata of 40 levels": ({**GOOD, "metadata": {"n": nested(40)}}, "validation_failed", "/metadata", "nested"),
     "first point of 100 bits": (
         changed(optimization_config={"first_points": [{"period": 10**30}]}),
@@ -144,6 +156,48 @@ CASES = {
         "webhook_url_forbidden",
         "/webhook",
         "registered receiver",
+    ),
+    "the same series by two names": (
+        changed(asset=None, symbols=["BTC", "ETH", "btcusd"]),
+        "validation_failed",
+        "/common_config/symbols/2",
+        "once",
+    ),
+    "the same timeframe in two spellings": (
+        changed(timeframe=None, timeframes=["1d", "2d", "48h"]),
+        "validation_failed",
+        "/common_config/timeframes/2",
+        "once",
+    ),
+    "an unknown one of several symbols": (
+        changed(asset=None, symbols=["BTC", "BTCC"]),
+        "unknown_symbol",
+        "/common_config/symbols/1",
+        "Did you mean BTC",
+    ),
+    "an unknown symbol of one strategy": (
+        {**GOOD, "strategy_specific_configs": {"RSI": {"asset": "NOPE"}}},
+        "unknown_symbol",
+        "/strategy_specific_configs/RSI/asset",
+        "NOPE",
+    ),
+    "an unknown objective of one strategy": (
+        {**GOOD, "strategy_specific_configs": {"RSI": {"optimization_config": {"objective": "sharp"}}}},
+        "validation_failed",
+        "/strategy_specific_configs/RSI/optimization_config/objective",
+        "sharpe_ratio",
+    ),
+    "an unknown parameter in a space of all": (
+        changed(parameter_space={"perid/~": 3}),
+        "validation_failed",
+        "/common_config/parameter_space/perid~1~0",
+        "unknown parameter",
+    ),
+    "a key with signs of a pointer": (
+        {**GOOD, "strategy_specific_configs": {"a/b~c": {}}},
+        "unknown_strategy",
+        "/strategy_specific_configs/a~1b~0c",
+        "submitted",
     ),
     "strategy_id that is a folder": (
         {**GOOD, "strategies": [{"name": "RSI", "strategy_id": ".."}]},
@@ -165,6 +219,29 @@ def test_a_bad_request_is_told_where_and_what(http: httpx2.Client, name: str) ->
     first = next(error for error in problem["errors"] if error["pointer"] == pointer)
     assert words in first["detail"]
     assert problem["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_a_near_symbol_is_suggested(http: httpx2.Client) -> None:
+    (error,) = http.post("/api/v1/optimize/batch", json=changed(asset="BTCC")).json()["errors"]
+    assert error["suggestion"] == "BTC"
+
+
+@pytest.mark.parametrize(
+    ("more", "pointer"),
+    [({"parameter_space": {"perid": 3}}, "/parameter_space/perid"), ({"asset": "NOPE"}, "/asset")],
+)
+def test_pointers_of_a_single_optimisation_lead_into_its_body(
+    http: httpx2.Client, more: dict[str, Any], pointer: str
+) -> None:
+    answer = http.post("/api/v1/optimize/single", json={"strategy_name": "RSI", **quick(), **more})
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_the_space_of_a_later_layer_replaces_that_of_a_parameter(http: httpx2.Client) -> None:
+    common, own = {"period": {"low": 5, "high": 50, "step": 5}, "oversold": 30}, {"period": {"low": 7, "high": 9}}
+    body = {**changed(parameter_space=common), "strategy_specific_configs": {"RSI": {"parameter_space": own}}}
+    plan = http.post("/api/v1/optimize/batch?validate_only=true", json=body).json()
+    assert plan["jobs"][0]["config"]["parameter_space"] == {**common, **own}
 
 
 def test_all_problems_of_a_request_are_told_at_once(http: httpx2.Client) -> None:
@@ -199,6 +276,14 @@ def test_a_body_that_is_no_request_is_a_problem(
 ) -> None:
     answer = http.post("/api/v1/optimize/batch", content=content, headers={"Content-Type": kind})
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/optimize/batch", "/api/v1/optimize/single", "/api/v1/webhooks"])
+def test_a_key_that_stands_twice_is_not_dropped_without_a_word(http: httpx2.Client, path: str) -> None:
+    content = b'{"strategies": ["RSI"], "strategy_specific_configs": {"RSI": {"seed": 1}, "MACD": {}, "RSI": {}}}'
+    answer = http.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+    assert "'RSI' stands twice" in answer.json()["detail"]
 
 
 def test_the_answer_to_a_large_bad_request_is_small(http: httpx2.Client) -> None:

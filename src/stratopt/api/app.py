@@ -15,11 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from stratopt._version import __version__
 from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HeadMiddleware, HostMiddleware
 from stratopt.api.openapi import described
-from stratopt.api.problems import install_problem_handlers
+from stratopt.api.problems import OVERLOAD_CODES, install_problem_handlers
 from stratopt.api.rate_limit import RateLimiter
 from stratopt.api.routers import catalogues, optimization, results, system, webhooks
 from stratopt.api.security import Gatekeeper
 from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.api.services.views import ITEM_TITLES
 from stratopt.api.streaming import StreamGuard
 from stratopt.monitoring.metrics import Metrics
 from stratopt.optimization.webhooks.sender import WebhookSender
@@ -86,10 +87,12 @@ def make_app(
         telemetry=_telemetry(tracer_provider),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     state = app.state
     state.service, state.strategies, state.gatekeeper, state.metrics = service, strategies, gatekeeper, metrics
     state.draining, state.started_at, state.max_body_bytes = False, time.monotonic(), limits.max_body_bytes
+    metrics.expect(failures=ITEM_TITLES, rejections=OVERLOAD_CODES)
     state.rate_limiter = RateLimiter({"submit": limits.submissions_per_minute, "read": limits.reads_per_minute})
     state.streams = StreamGuard(limits.max_streams, metrics)
     for router in (optimization.router, results.router, catalogues.router, webhooks.router, system.router):

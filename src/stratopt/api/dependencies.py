@@ -16,8 +16,9 @@ from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.errors import StratoptError
 from stratopt.optimization.jobs import Batch, Job
+from stratopt.wire.problems import shortened
 
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+IDEMPOTENCY_KEY = re.compile(r"[!#-~]{1,255}")
 WAIT = re.compile(r"\s*wait(?:\s*=\s*\"?([0-9]+)\"?)?\s*", re.IGNORECASE)
 QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
 LONGEST_WAIT_SECONDS = 60.0
@@ -56,7 +57,8 @@ def _idempotency_key(
     key = key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
     if not IDEMPOTENCY_KEY.fullmatch(key):
         raise StratoptError(
-            "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces", code="invalid_idempotency_key"
+            "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces or quotes",
+            code="invalid_idempotency_key",
         )
     return key
 
@@ -75,19 +77,26 @@ def decode_cursor(cursor: str | None) -> tuple[float, str] | None:
         return None
     try:
         created_at, batch_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return float(created_at), str(batch_id)
     except (ValueError, TypeError, binascii.Error) as error:
-        raise StratoptError(
-            f"{cursor!r} is not a cursor of this server; start without one", code="invalid_cursor"
-        ) from error
+        raise _no_cursor(cursor) from error
+    if type(created_at) is not float or type(batch_id) is not str:
+        raise _no_cursor(cursor)
+    return created_at, batch_id
 
 
-def wait_seconds(prefer: str | None) -> float:
-    """Seconds of ``Prefer: wait=N``, at most 60; 0 without it."""
-    for preference in re.split(r"[,;]", prefer or ""):
+def _no_cursor(text: str) -> StratoptError:
+    return StratoptError(
+        f"{shortened(text)!r} is not a cursor of this server; start without one", code="invalid_cursor"
+    )
+
+
+def wait_seconds(prefer: str | None) -> float | None:
+    """Seconds of ``Prefer: wait=N``, at most 60; without it 0 for ``respond-async``, None where neither is said."""
+    preferences = re.split(r"[,;]", prefer or "")
+    for preference in preferences:
         if match := WAIT.fullmatch(preference):
             return min(LONGEST_WAIT_SECONDS, float(match[1] or LONGEST_WAIT_SECONDS))
-    return 0.0
+    return 0.0 if any(preference.strip().lower() == "respond-async" for preference in preferences) else None
 
 
 def is_known_version(if_none_match: str | None, etag: str) -> bool:

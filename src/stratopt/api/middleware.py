@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ from stratopt.monitoring.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LIST_HEADERS = (b"accept", b"if-none-match", b"prefer", b"idempotency-key")
+"""Two keys become one with a comma and a space, which is refused: neither is chosen."""
 HEAD_ONLY = "stratopt.head_only"
 """Key of the scope of a HEAD request: its answer will not be read."""
 
@@ -43,6 +46,7 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope["headers"] = _joined(scope["headers"])
         offered = Headers(scope=scope).get("x-request-id", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else uuid4().hex
         state = scope.setdefault("state", {})
@@ -89,6 +93,18 @@ class ExchangeMiddleware:
             "request_finished",
             extra={"route": route, "method": method, "status": seen["status"], "seconds": round(seconds, 6)},
         )
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Lines of the same list as one list, which is what they mean (RFC 9110, 5.3): whoever reads a header reads one line."""
+    lists: dict[bytes, list[bytes]] = {name: [] for name in LIST_HEADERS}
+    others = []
+    for name, value in headers:
+        if name in lists:
+            lists[name].append(value)
+        else:
+            others.append((name, value))
+    return others + [(name, b", ".join(values)) for name, values in lists.items() if values]
 
 
 class HeadMiddleware:

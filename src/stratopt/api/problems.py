@@ -60,6 +60,8 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
 }
 ERROR_PAGES: Mapping[str, str] = {**{code: title for code, (_, title) in STATUS_OF_CODE.items()}, **ITEM_TITLES}
 
+OVERLOAD_CODES = tuple(code for code, (status, _) in STATUS_OF_CODE.items() if status in OVERLOAD_STATUSES)
+
 CODE_OF_STATUS = {
     400: "malformed_json",  # FastAPI answers it to bodies that it cannot decode
     404: "not_found",
@@ -78,6 +80,10 @@ RETRY_AFTER_SECONDS: Mapping[str, int] = {
     "storage_full": 30,
     "storage_unavailable": 5,
 }
+POLICY_OF_CODE = {"too_many_active_batches": "concurrent-batches", "too_many_streams": "concurrent-streams"}
+"""Policies that count what is open at once; those that count requests are told with their headers."""
+UNREADABLE = "There was an error parsing the body"
+"""What FastAPI says of bodies that it cannot decode, without a reason."""
 MAX_TOLD = 100
 """Problems of one request that are told; their number is in ``detail``."""
 JITTER_SECONDS = 3
@@ -113,7 +119,7 @@ def _retry_after(code: str, document: Mapping[str, Any]) -> int | None:
     if "retry_after_seconds" in document:
         return int(document["retry_after_seconds"])
     seconds = RETRY_AFTER_SECONDS.get(code)
-    if seconds is None or STATUS_OF_CODE[code][0] not in OVERLOAD_STATUSES:
+    if seconds is None or code not in OVERLOAD_CODES:
         return seconds
     return seconds + random.randint(0, JITTER_SECONDS)
 
@@ -125,7 +131,9 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _known(request: Request, error: StratoptError) -> Response:
         context = {k: v for k, v in error.context.items() if k != "errors"}
         code = error.code if error.code in STATUS_OF_CODE else "validation_failed"
-        if STATUS_OF_CODE[code][0] in OVERLOAD_STATUSES:
+        if code in POLICY_OF_CODE:
+            context["violated-policies"] = [POLICY_OF_CODE[code]]
+        if code in OVERLOAD_CODES:
             request.app.state.metrics.rejected.labels(code).inc()
         return problem_response(request, code, error.message, errors=error.context.get("errors"), context=context)
 
@@ -152,8 +160,9 @@ def install_problem_handlers(app: FastAPI) -> None:
         detail = {
             "not_found": f"there is no {request.url.path}; see /docs for what there is",
             "method_not_allowed": f"{request.method} is not supported on {request.url.path}",
-            "malformed_json": "the body cannot be read as JSON in UTF-8, or it is nested too deeply or has a number of too many digits",
         }.get(code, str(error.detail))
+        if detail == UNREADABLE:
+            detail = "the body cannot be read as JSON in UTF-8, or it is nested too deeply or has a number of too many digits"
         headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else error.headers
         return problem_response(request, code, detail, headers=headers)
 

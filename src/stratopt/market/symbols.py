@@ -81,6 +81,6 @@ def resolve_symbol(symbol: str, known: Collection[str]) -> str:
         "Add your own with `stratopt data import`.",
         code="unknown_symbol",
         symbol=str(symbol)[:40],
-        did_you_mean=near[0] if near else None,
+        suggestion=near[0] if near else None,
         known=sorted(known),
     )

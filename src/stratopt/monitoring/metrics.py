@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from stratopt._version import __version__
 from stratopt.monitoring.resources import ResourceGate
 from stratopt.optimization.batch_manager import BatchOptimizationManager
-from stratopt.optimization.jobs import BatchState, Ending, Job
+from stratopt.optimization.jobs import BatchState, Ending, Job, JobState
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 MEMORY_BYTES = tuple(2.0**power * 2**20 for power in range(7, 15))
@@ -61,6 +61,18 @@ class Metrics:
             "stratopt_webhook_attempts", "Attempts to send a webhook, by outcome.", ["outcome"], registry=registry
         )
         Gauge("stratopt_build_info", "The running release.", ["version"], registry=registry).labels(__version__).set(1)
+
+        for job_state in filter(lambda state: state.is_terminal, JobState):
+            self.jobs.labels(job_state.value)
+        for batch_state in filter(lambda state: state.is_terminal, BatchState):
+            self.batches.labels(batch_state.value)
+
+    def expect(self, *, failures: Iterable[str], rejections: Iterable[str]) -> None:
+        """Show these codes from the start, at 0: Prometheus's ``increase`` does not see a counter that begins at 1."""
+        for code in failures:
+            self.failures.labels(code)
+        for code in rejections:
+            self.rejected.labels(code)
 
     def watch(self, manager: BatchOptimizationManager, workers: int, gate: ResourceGate) -> None:
         """Read queue, workers and machine whenever the metrics are asked for."""

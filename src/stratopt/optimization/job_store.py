@@ -198,7 +198,10 @@ class JobStore(Protocol):
         ...
 
     def position(self, batch_id: BatchId) -> int:
-        """Queued jobs of batches that were submitted before this one."""
+        """Queued jobs of batches that come before this one: of higher priority, or of the same and submitted earlier.
+
+        Between owners, jobs are shared out fairly, so it may start earlier than that.
+        """
         ...
 
     def evaluations(self, batch_id: str) -> tuple[int, int]:

@@ -23,9 +23,10 @@ class SeriesAccess:
         self._lock = threading.Lock()
         self._located: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def check(self, symbol: str, timeframe: str, start: str | None, end: str | None) -> int:
-        """Number of bars of the range, or MarketDataError."""
-        return len(self.catalogue.bars(symbol, timeframe, start, end))
+    def check(self, symbol: str, timeframe: str, start: str | None, end: str | None) -> tuple[str, int]:
+        """The stored symbol and the seconds of a bar that are meant, or MarketDataError if the range has no bars."""
+        bars = self.catalogue.bars(symbol, timeframe, start, end)
+        return bars.symbol, bars.timeframe.seconds
 
     def listing(self) -> list[dict[str, Any]]:
         """Every stored series."""

@@ -115,9 +115,10 @@ class MemoryJobStore:
         return sum(b.counts["queued"] for b in self.unfinished())
 
     def position(self, batch_id: str) -> int:
-        """Queued jobs of batches that were submitted before this one."""
-        own = self._batches[batch_id].created_at
-        return sum(b.counts["queued"] for b in self.unfinished() if b.created_at < own)
+        """Queued jobs of batches that come before this one."""
+        own = self._batches[batch_id]
+        place = (-own.priority, own.created_at)
+        return sum(b.counts["queued"] for b in self.unfinished() if (-b.priority, b.created_at) < place)
 
     def evaluations(self, batch_id: str) -> tuple[int, int]:
         """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""

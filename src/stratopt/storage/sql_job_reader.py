@@ -103,7 +103,7 @@ class SqlJobReader:
         return self._number(sql.WAITING)
 
     def position(self, batch_id: str) -> int:
-        """Queued jobs of batches that were submitted before this one."""
+        """Queued jobs of batches that come before this one."""
         return self._number(sql.WAITING_BEFORE, {"of": batch_id})
 
     def evaluations(self, batch_id: str) -> tuple[int, int]:

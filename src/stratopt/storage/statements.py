@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 
 from stratopt.optimization.jobs import BatchState, JobState
 from stratopt.storage.rows import COUNTED
@@ -27,9 +27,15 @@ EVENTS = (
 WAITING = select(func.sum(batches.c.queued)).where(batches.c.state.in_(LIVE_BATCHES))
 """Queued jobs of all batches."""
 
+_OWN = batches.alias("own")
 WAITING_BEFORE = WAITING.where(
-    batches.c.created_at < select(batches.c.created_at).where(batches.c.batch_id == bindparam("of")).scalar_subquery()
+    _OWN.c.batch_id == bindparam("of"),
+    or_(
+        batches.c.priority > _OWN.c.priority,
+        and_(batches.c.priority == _OWN.c.priority, batches.c.created_at < _OWN.c.created_at),
+    ),
 )
+"""Queued jobs of the batches that come before one."""
 
 LIVE_OF_OWNER = (
     select(func.count())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from stratopt.wire.base import Document, Request, UtcDatetime
 
@@ -15,6 +17,8 @@ TimeframeText = Annotated[str, StringConstraints(min_length=1, max_length=8)]
 
 MAX_STRATEGIES = 200
 MAX_SERIES = 50
+MAX_METADATA_BYTES = 16_384
+"""Every status, list and event stream of a batch repeats its metadata."""
 
 
 class OptimizationConfig(Request):
@@ -196,6 +200,21 @@ def _entry(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MAX_METADATA_BYTES:
+        raise ValueError(f"{size} bytes of JSON are more than {MAX_METADATA_BYTES}; keep the rest on your side")
+    return value
+
+
+def _one_line(text: str) -> str:
+    """``text``, which is shown in terminals, pages and files: there a control character does something else."""
+    found = next((character for character in text if unicodedata.category(character) == "Cc"), None)
+    if found is not None:
+        raise ValueError(f"{found!r} is a control character; write one line of visible text")
+    return text
+
+
 def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
@@ -227,8 +246,12 @@ class BatchRequest(Request):
     )
     deadline_minutes: float | None = Field(None, gt=0, le=10_080, description="Limit of the whole batch. Default 240.")
     priority: int | None = Field(None, ge=-10, le=10)
-    label: Annotated[str, StringConstraints(max_length=200)] | None = None
-    metadata: Document | None = Field(None, max_length=50)
+    label: Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)] | None = None
+    metadata: Annotated[Document, AfterValidator(_small)] | None = Field(
+        None,
+        max_length=50,
+        description=f"Kept and shown with the batch: up to 50 entries and {MAX_METADATA_BYTES} bytes.",
+    )
     webhook: str | None = Field(
         None, max_length=2000, description="Id or URL of a registered receiver that is told when the batch has ended."
     )

@@ -42,10 +42,14 @@ def shortened(text: str) -> str:
     return text if len(text) <= MAX_ECHO else f"{text[:MAX_ECHO]}..."
 
 
+def json_pointer(*parts: object) -> str:
+    """The JSON pointer (RFC 6901) of the place that ``parts`` lead to; empty for the whole body."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
 def field_problem(error: Mapping[str, Any]) -> dict[str, Any]:
     """A pydantic error as one entry of ``errors``."""
-    where = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
-    pointer = "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in where) if where else ""
+    pointer = json_pointer(*(part for part in error["loc"] if part not in {"body", "query", "path", "header"}))
     detail = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         detail = "this field is not known; see /docs for the fields there are"

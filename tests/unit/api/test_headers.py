@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 from fastapi.testclient import TestClient
 
 from stratopt.api.dependencies import is_known_version, preferred, wait_seconds
 
+BODY = {"strategies": ["RSI"], "common_config": {"asset": "BTC"}}
 OFFERED = ("application/json", "application/x-ndjson", "text/csv")
 
 
@@ -34,20 +38,21 @@ def test_the_format_with_the_highest_quality_is_taken(accept: str, expected: str
 @pytest.mark.parametrize(
     ("prefer", "seconds"),
     [
-        (None, 0),
+        (None, None),
         ("wait", 60),
         ("wait=5", 5),
         ("respond-async, WAIT=7", 7),
         ('wait="3"', 3),
         ("wait=99999999999", 60),
         ("wait=0", 0),
-        ("wait=-1", 0),
-        ("wait=x", 0),
-        ("wait=1.5", 0),
-        ("await", 0),
+        ("respond-async", 0),
+        ("wait=-1", None),
+        ("wait=x", None),
+        ("wait=1.5", None),
+        ("await", None),
     ],
 )
-def test_prefer_waits_for_whole_seconds_and_ignores_the_rest(prefer: str | None, seconds: float) -> None:
+def test_prefer_waits_for_whole_seconds_and_ignores_the_rest(prefer: str | None, seconds: float | None) -> None:
     assert wait_seconds(prefer) == seconds
 
 
@@ -64,6 +69,41 @@ def test_addresses_that_cannot_be_read_are_refused(
 ) -> None:
     answer = client.post("/api/v1/optimize/batch", json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_lines_of_one_list_are_read_together(client: TestClient) -> None:
+    batch = client.post("/api/v1/optimize/batch", json=BODY).json()
+    etag = client.get(batch["links"]["self"]).headers["ETag"]
+    known = client.get(batch["links"]["self"], headers=[("If-None-Match", '"other"'), ("If-None-Match", etag)])
+    assert known.status_code == 304
+    csv = client.get(batch["links"]["results"], headers=[("Accept", "text/html"), ("Accept", "text/csv")])
+    assert csv.headers["Content-Type"].startswith("text/csv")
+    lines = [("Prefer", "respond-async"), ("Prefer", "wait=1")]
+    assert client.post("/api/v1/optimize/batch", json=BODY, headers=lines).headers["Preference-Applied"] == "wait=1"
+
+
+@pytest.mark.parametrize("keys", [["one", "two"], ['"'], ['"a"b"'], [""], ["x" * 256]])
+def test_a_key_that_is_not_one_key_is_refused(client: TestClient, keys: list[str]) -> None:
+    lines = [("Idempotency-Key", key) for key in keys]
+    answer = client.post("/api/v1/optimize/batch", json=BODY, headers=lines)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
+
+
+def test_a_single_optimisation_waits_as_long_as_it_is_preferred(client: TestClient) -> None:
+    body = {"strategy_name": "RSI", "asset": "BTC"}
+    at_once = client.post("/api/v1/optimize/single", json=body, headers={"Prefer": "respond-async"})
+    assert (at_once.status_code, at_once.headers["Retry-After"]) == (202, "1")
+    assert "Preference-Applied" not in at_once.headers
+    assert client.get(at_once.headers["Location"]).headers["Retry-After"] == "1"
+    waited = client.post("/api/v1/optimize/single", json=body, headers={"Prefer": "wait=1"})
+    assert (waited.status_code, waited.headers["Preference-Applied"]) == (202, "wait=1")
+
+
+@pytest.mark.parametrize("position", [["nan", "bat_1"], ["inf", "bat_1"], [True, "bat_1"], [1.5, {}], [1.5], "ab"])
+def test_a_cursor_that_only_looks_like_one_is_refused(client: TestClient, position: object) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+    answer = client.get("/api/v1/optimize/batch", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
 
 
 def test_versions_are_compared_weakly_and_from_a_list() -> None:

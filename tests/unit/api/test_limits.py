@@ -8,6 +8,8 @@ import pytest
 
 from stratopt.api.problems import STATUS_OF_CODE, problem_response
 from stratopt.api.rate_limit import RateLimiter
+from stratopt.api.services.error_report import ADVICE
+from stratopt.api.services.views import ITEM_TITLES
 
 from .conftest import MakeClient
 
@@ -43,6 +45,19 @@ def test_a_full_queue_is_a_503_with_a_time_to_come_back(make_client: MakeClient,
     assert 10 <= int(refused.headers["Retry-After"]) <= 13
 
 
+def test_too_many_batches_name_the_policy_that_they_break(make_client: MakeClient) -> None:
+    client = make_client()
+    service = client.app.state.service  # type: ignore[attr-defined]
+    object.__setattr__(service.manager._limits, "max_active_batches", 1)
+    assert client.post("/api/v1/optimize/batch", json=BODY).status_code == 202
+    refused = client.post("/api/v1/optimize/batch", json=BODY)
+    assert (refused.status_code, refused.json()["violated-policies"]) == (429, ["concurrent-batches"])
+
+
+def test_there_is_advice_for_every_way_a_job_can_fail() -> None:
+    assert set(ADVICE) == set(ITEM_TITLES)
+
+
 @pytest.mark.parametrize("code", sorted(STATUS_OF_CODE))
 def test_every_code_becomes_a_problem_document(code: str) -> None:
     answer = problem_response(None, code, "why", context={"fact": 1})
@@ -59,6 +74,25 @@ def test_the_queue_position_counts_what_waits_before(make_client: MakeClient) ->
         client.post("/api/v1/optimize/batch", json={**BODY, "strategies": ["RSI", "MACD"]}).json() for _ in range(2)
     )
     assert (first["queue_position"], second["queue_position"]) == (0, 2)
+
+
+def test_the_queue_position_knows_priorities(make_client: MakeClient) -> None:
+    client = make_client()
+    for priority in (0, 5):
+        client.post("/api/v1/optimize/batch", json={**BODY, "priority": priority})
+    second = client.post("/api/v1/optimize/batch", json={**BODY, "priority": 3}).json()
+    assert second["queue_position"] == 1
+
+
+def test_codes_that_alerts_watch_begin_at_zero(make_client: MakeClient) -> None:
+    lines = make_client().app.state.metrics.render().decode().splitlines()  # type: ignore[attr-defined]
+    for sample in (
+        'stratopt_job_failures_total{code="worker_died"}',
+        'stratopt_requests_rejected_total{code="storage_full"}',
+        'stratopt_jobs_total{state="failed"}',
+        'stratopt_batches_total{state="completed"}',
+    ):
+        assert f"{sample} 0.0" in lines
 
 
 def test_metrics_count_requests_by_route_and_never_by_id(make_client: MakeClient) -> None:

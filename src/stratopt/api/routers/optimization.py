@@ -21,6 +21,7 @@ from stratopt.api.dependencies import (
     is_known_version,
     wait_seconds,
 )
+from stratopt.api.json_body import StrictJsonRoute
 from stratopt.api.routers.results import script_answer
 from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
@@ -32,7 +33,7 @@ from stratopt.wire.answers import BatchPage, BatchPlan, BatchStatus, JobResult, 
 from stratopt.wire.base import UtcDatetime
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
-router = APIRouter(prefix="/api/v1/optimize", tags=["optimize"])
+router = APIRouter(prefix="/api/v1/optimize", tags=["optimize"], route_class=StrictJsonRoute)
 SINGLE_WAIT_SECONDS = 60.0
 LARGEST_PAGE = 1000
 Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N (at most 60) seconds for the end.")]
@@ -43,11 +44,17 @@ CANCEL: dict[str, Any] = {
 }
 
 
+def _applied(seconds: float | None) -> dict[str, str]:
+    return {"Preference-Applied": f"wait={seconds:g}"} if seconds else {}
+
+
+def _come_back(is_terminal: bool) -> dict[str, str]:
+    return {} if is_terminal else {"Retry-After": "1"}
+
+
 def _accepted(service: OptimizationService, batch: Batch, *, headers: dict[str, str] | None = None) -> Response:
     view = service.view(batch)
-    merged = {"Location": view["links"]["self"], **(headers or {})}
-    if not batch.state.is_terminal:
-        merged["Retry-After"] = "1"
+    merged = {"Location": view["links"]["self"], **(headers or {}), **_come_back(batch.state.is_terminal)}
     waited_for = "Preference-Applied" in merged and batch.state.is_terminal
     return JsonResponse(view, status_code=200 if waited_for else 202, headers=merged)
 
@@ -84,7 +91,7 @@ async def submit_batch(
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
     if seconds := wait_seconds(prefer):
         batch = await ended(service, batch, seconds, is_draining=lambda: request.app.state.draining)
-        headers["Preference-Applied"] = f"wait={seconds:g}"
+        headers |= _applied(seconds)
     return await run_in_threadpool(lambda: _accepted(service, batch, headers=headers))
 
 
@@ -119,7 +126,7 @@ def get_batch(
 ) -> Response:
     """Counts, progress and links. The ETag changes whenever something happened."""
     etag = f'W/"{batch.row_version}"'
-    headers = {"ETag": etag} | ({} if batch.state.is_terminal else {"Retry-After": "1"})
+    headers = {"ETag": etag, **_come_back(batch.state.is_terminal)}
     if is_known_version(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return JsonResponse(service.view(batch), headers=headers)
@@ -133,7 +140,7 @@ def cancel_batch(batch: WritableBatch, service: Service) -> Response:
 
 @router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed", response_model=BatchStatus)
 def retry_batch(batch: WritableBatch, service: Service, caller: Writer) -> Response:
-    """A new batch of the jobs that did not succeed."""
+    """A new batch of the jobs that did not succeed, with the label, metadata, priority and limit of the first."""
     return _accepted(service, service.retry(batch, owner=caller.owner))
 
 
@@ -161,17 +168,22 @@ async def submit_single(
 ) -> Response:
     """200 with the result when it is ready within 60 seconds (or `Prefer: wait=N`), else 202 with the job to follow.
 
+    `Prefer: respond-async` or `wait=0` answers 202 at once.
+
     `validate_only=true` answers 200 with what it would do and stores nothing.
     """
     if validate_only:
         return JsonResponse(await run_in_threadpool(service.plan, body))
     batch, replayed = await run_in_threadpool(service.submit_single, body, owner=caller.owner, idempotency_key=key)
-    seconds = wait_seconds(prefer) or SINGLE_WAIT_SECONDS
+    said = wait_seconds(prefer)
+    seconds = SINGLE_WAIT_SECONDS if said is None else said
     batch = await ended(service, batch, seconds, is_draining=lambda: request.app.state.draining)
     (job,) = await run_in_threadpool(service.manager.store.jobs, batch.batch_id)
     headers = {
         "Location": f"/api/v1/optimize/jobs/{job.job_id}",
         **({"Idempotency-Replayed": "true"} if replayed else {}),
+        **_applied(said),
+        **_come_back(job.state.is_terminal),
     }
     view: dict[str, Any] = {"batch_id": batch.batch_id, **result_view(job)}
     return JsonResponse(view, status_code=200 if job.state.is_terminal else 202, headers=headers)
@@ -182,7 +194,7 @@ def get_job(job: ReadableJob, service: Service) -> Response:
     """Without its result; `resources` of a running job are those that its worker told last."""
     view = result_view(job, usage=service.manager.usage(job.batch_id).get(job.job_id))
     view.pop("result")
-    return JsonResponse(view)
+    return JsonResponse(view, headers=_come_back(job.state.is_terminal))
 
 
 @router.get("/jobs/{job_id}/result", summary="Result of one job", response_model=JobResult)

@@ -22,6 +22,7 @@ from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
 from stratopt.errors import StratoptError
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.exceptions import BatchOptimizationError
+from stratopt.optimization.job_store import JobStore
 from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
 from stratopt.wire.answers import ErrorReport, EventPage, ItemPage, JobResult
@@ -51,13 +52,18 @@ def get_results(
     cursor: Cursor = -1,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """Items, finished or not; `complete` says whether all have ended. NDJSON or CSV (the ranking) by `Accept`."""
+    """Items, finished or not; `complete` says whether all have ended. NDJSON or CSV (the ranking) by `Accept`.
+
+    NDJSON is not limited; `cursor` resumes it too: the `index` of the last line, or in another order its place, from 0.
+    """
     states = [status] if status else []
     ended = batch.state.is_terminal
     kind = preferred(accept, ("application/json", NDJSON, "text/csv"))
     if kind == NDJSON:
         meta = {"batch_id": batch.batch_id, "status": batch.state.value}
-        lines = ndjson(meta, service.results(batch, states=states, sort=sort), kind="result", complete=ended)
+        lines = ndjson(
+            meta, service.results(batch, states=states, sort=sort, cursor=cursor), kind="result", complete=ended
+        )
         return StreamingResponse(lines, media_type=NDJSON)
     if kind == "text/csv":
         return Response(ResultVisualizer().csv(service.report(batch)), media_type=REPORT_TYPES["csv"])
@@ -134,7 +140,7 @@ async def get_events(
 ) -> Response:
     """Server-sent events: `snapshot`, `progress`, `strategy.completed`, `strategy.failed`, `batch.ended`, `shutdown`.
 
-    `Last-Event-ID` resumes; 204 says that nothing is left. `Accept: application/json` gives a page of what ended so far.
+    `Last-Event-ID` resumes, and an id that is none of this batch's begins anew; 204 says that nothing is left. `Accept: application/json` gives a page of what ended so far.
     """
     kind = preferred(accept, (EVENT_STREAM, "application/json"))
     if kind is None:
@@ -145,8 +151,8 @@ async def get_events(
         return JsonResponse(
             await run_in_threadpool(service.events_page, batch, max(0, cursor), min(limit, LARGEST_PAGE))
         )
-    after = int(last_event_id or 0) if EVENT_ID.fullmatch(last_event_id or "") else 0
     store = service.manager.store
+    after = await run_in_threadpool(_seen, store, batch.batch_id, last_event_id or "")
     if after and batch.state.is_terminal and not await run_in_threadpool(store.events, batch.batch_id, after_seq=after):
         return Response(status_code=204)
     state = request.app.state
@@ -155,6 +161,12 @@ async def get_events(
     stream = batch_events(service, batch, after, is_draining=lambda: state.draining)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(state.streams.count(caller.bucket, stream), media_type=EVENT_STREAM, headers=headers)
+
+
+def _seen(store: JobStore, batch_id: str, last_event_id: str) -> int:
+    """The `seq` of the event that a reader had last, 0 (from the beginning) if the id is none of this batch's."""
+    seq = int(last_event_id) if EVENT_ID.fullmatch(last_event_id) else 0
+    return seq if seq and store.events(batch_id, after_seq=seq - 1, limit=1) else 0
 
 
 @router.get("/report", summary="Aggregated report")

@@ -8,13 +8,14 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from stratopt.api.dependencies import JsonResponse, Service
+from stratopt.api.json_body import StrictJsonRoute
 from stratopt.api.security import AdministrativeReader, Administrator
 from stratopt.optimization.webhooks.messages import Delivery, Webhook
 from stratopt.wire.answers import DeliveryList, NewWebhook, WebhookList
 from stratopt.wire.base import rfc3339
 from stratopt.wire.optimization import WebhookRequest
 
-router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], route_class=StrictJsonRoute)
 
 
 @router.post("", status_code=201, summary="Register a receiver", response_model=NewWebhook)

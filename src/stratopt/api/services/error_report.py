@@ -11,6 +11,8 @@ from stratopt.optimization.jobs import Batch, Job, JobState
 
 ADVICE: Mapping[str, str] = {
     "strategy_error": "Read the message of each strategy: it names the exception and its line. The others are not affected.",
+    "invalid_parameter_space": "Give every parameter a range that its strategy accepts; GET /api/v1/strategies/{name} shows them.",
+    "not_serializable": "Let the strategy return numbers, text and lists of them only.",
     "no_trades": "Widen the parameter space or the date range, or lower min_trades.",
     "look_ahead": "Compute the target of each bar from bars up to its own close only.",
     "timeout": "Raise timeout_minutes, lower max_evals, or take coarser bars.",

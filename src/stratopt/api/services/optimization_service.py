@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -171,13 +171,20 @@ class OptimizationService:
         return self.job(found[0].job_id)
 
     def results(
-        self, batch: Batch, *, states: Sequence[JobState] = (), sort: SortKey = "index", page: int = 200
+        self,
+        batch: Batch,
+        *,
+        states: Sequence[JobState] = (),
+        sort: SortKey = "index",
+        cursor: int = -1,
+        page: int = 200,
     ) -> Iterator[dict[str, Any]]:
-        """Items of a batch in the order of ``sort``, read page by page."""
+        """Items of a batch after ``cursor`` (-1 begins) in the order of ``sort``, read page by page."""
         if sort != "index":
-            yield from (result_view(self.job(job_id), full=False) for job_id in self._ordered(batch, states, sort))
+            ids = self._ordered(batch, states, sort)[cursor + 1 :]
+            yield from (result_view(self.job(job_id), full=False) for job_id in ids)
             return
-        after = -1
+        after = cursor
         while jobs := self.manager.store.jobs(batch.batch_id, states=states, after_index=after, limit=page):
             yield from (result_view(job, full=False) for job in jobs)
             after = jobs[-1].index
@@ -214,7 +221,13 @@ class OptimizationService:
 
     def prepare_report(self, batch_id: str) -> None:
         """Begin to make the report of a batch that has ended, so that its first reader does not wait."""
-        self.reports.in_background(lambda: self.report(self.batch(batch_id)))
+
+        def prepare() -> None:
+            batch = self.manager.store.batch(batch_id)
+            if batch is not None:  # it may have been deleted at once
+                self.report(batch)
+
+        self.reports.in_background(prepare)
 
     def report(self, batch: Batch) -> BatchAnalysisReport:
         """The aggregated report over what has ended so far."""
@@ -238,7 +251,7 @@ class OptimizationService:
     # ---- changes
 
     def retry(self, batch: Batch, *, owner: str = "") -> Batch:
-        """A new batch of the jobs that did not succeed."""
+        """A new batch of the jobs that did not succeed, with everything else as it was asked for."""
         jobs = [
             job
             for job in self.manager.store.jobs(batch.batch_id, with_results=False)
@@ -262,8 +275,14 @@ class OptimizationService:
             requested_parallel_jobs=None,
             seed=batch.seed,
         )
-        request = {**batch.request, "retry_of": batch.batch_id}
-        return self._submit(self._batch(plan, request, owner=owner), plan, "/retry", None)[0]
+        again = replace(
+            self._batch(plan, {**batch.request, "retry_of": batch.batch_id}, owner=owner),
+            label=batch.label,
+            metadata=batch.metadata,
+            priority=batch.priority,
+            deadline_seconds=batch.deadline_seconds,
+        )
+        return self._submit(again, plan, "/retry", None)[0]
 
     def delete(self, batch: Batch) -> None:
         """Remove a finished batch with its tables."""

@@ -6,8 +6,10 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from itertools import product
 from typing import Any, Protocol
 
+from stratopt.api.services.config_layers import Layer, merged, said_at
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.errors import StratoptError
@@ -17,9 +19,13 @@ from stratopt.optimization.objectives import check_constraint, check_objective
 from stratopt.search.algorithms import check_algorithm
 from stratopt.search.override import override_space
 from stratopt.strategies.base import Strategy
-from stratopt.wire.base import without_nulls
-from stratopt.wire.optimization import BatchRequest, SingleRequest, StrategyConfig, StrategyEntry
+from stratopt.wire.optimization import BatchRequest, SingleRequest, StrategyEntry
+from stratopt.wire.problems import json_pointer
 
+Path = tuple[str | int, ...]
+"""Names and numbers that lead to a field."""
+Wanted = tuple[str, str, str | None, str | None]
+"""Symbol, timeframe, start and end as a request says them."""
 FIELD_OF_DATA_PROBLEM = {"unknown_timeframe": "timeframe", "empty_range": "start_date", "invalid_range": "end_date"}
 
 
@@ -34,8 +40,8 @@ class StrategyLookup(Protocol):
 class MarketLookup(Protocol):
     """Where series are found; errors are MarketDataError."""
 
-    def check(self, symbol: str, timeframe: str, start: str | None, end: str | None) -> int:
-        """Number of bars of the range."""
+    def check(self, symbol: str, timeframe: str, start: str | None, end: str | None) -> tuple[str, int]:
+        """The stored symbol and the seconds of a bar that are meant: names and timeframes have several spellings."""
         ...
 
     def listing(self) -> Sequence[Mapping[str, Any]]:
@@ -80,7 +86,7 @@ class Problems:
     """What is wrong with a request, by JSON pointer."""
 
     errors: list[dict[str, Any]] = field(default_factory=list)
-    checked_series: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    checked_series: dict[Wanted, tuple[str, int] | None] = field(default_factory=dict)
 
     def add(self, pointer: str, detail: str, kind: str, suggestion: str | None = None) -> None:
         """Note one problem once."""
@@ -125,37 +131,33 @@ class Planner:
         _check_keys(specific, entries, problems)
         webhook_id = self._webhook(request.webhook, problems)
         seed = request.seed if request.seed is not None else request.common_config.seed or 0
+        common = Layer.of(request.common_config, "common_config")
+        own = {name: Layer.of(config, "strategy_specific_configs", name) for name, config in specific.items()}
         specs: list[JobSpec] = []
         for index, (strategy_id, entry) in enumerate(entries):
+            place = ("strategies", index)
             layers = [
-                request.common_config,
-                specific.get(entry.name),
-                specific.get(strategy_id) if strategy_id != entry.name else None,
+                common,
+                *(own[name] for name in dict.fromkeys((entry.name, strategy_id)) if name in own),
+                Layer(place=place, said={"parameter_space": entry.parameter_space} if entry.parameter_space else {}),
             ]
-            config = _merged(layers, entry)
-            specs.extend(
-                self._specs(config, entry.name, strategy_id, seed, f"/strategies/{index}", "/common_config", problems)
-            )
-        self._check_size(specs, problems)
+            specs.extend(self._specs(layers, entry.name, strategy_id, seed, json_pointer(*place), problems))
+        self._check_size(specs, common, problems)
         problems.raise_if_any()
         return replace(self._plan(specs, request.parallel_jobs, seed), webhook_id=webhook_id)
 
     def single(self, request: SingleRequest) -> Plan:
         """The plan of one strategy on one series."""
         problems = Problems()
-        config = _merged([request], StrategyEntry(name=request.strategy_name))
-        specs = list(
-            self._specs(
-                config, request.strategy_name, request.strategy_name, request.seed or 0, "/strategy_name", "", problems
-            )
-        )
+        name, layer = request.strategy_name, Layer.of(request)
+        specs = list(self._specs([layer], name, name, request.seed or 0, "/strategy_name", problems))
         if len(specs) > 1:
             problems.add(
                 "/symbols",
                 f"a single optimisation takes one series, not {len(specs)}; use POST /api/v1/optimize/batch",
                 "too_many_series",
             )
-        self._check_size(specs, problems)
+        self._check_size(specs, layer, problems)
         problems.raise_if_any()
         return self._plan(specs, None, request.seed or 0)
 
@@ -179,44 +181,31 @@ class Planner:
         )
 
     def _specs(
-        self,
-        config: Mapping[str, Any],
-        name: str,
-        strategy_id: str,
-        seed: int,
-        at: str,
-        config_at: str,
-        problems: Problems,
+        self, layers: Sequence[Layer], name: str, strategy_id: str, seed: int, at: str, problems: Problems
     ) -> Iterator[JobSpec]:
+        config = merged(layers)
         strategy = self._strategy(name, at, problems)
-        shared = _options(config, config_at, problems)
+        shared = _options(config, layers, problems)
         if (
             strategy is None
             or shared is None
-            or not self._space_is_good(strategy, config.get("parameter_space"), at, problems)
-            or not _first_points_are_good(strategy, config, shared["search"], config_at, problems)
+            or not self._space_is_good(strategy, config.get("parameter_space"), layers, problems)
+            or not _first_points_are_good(strategy, config, shared["search"], layers, problems)
         ):
             return
-        symbols = config.get("symbols") or ([config["asset"]] if "asset" in config else [])
-        if not symbols:
-            problems.add(
-                f"{config_at}/asset", 'no asset and no symbols given; name at least one, for example "BTC"', "missing"
-            )
         start, end = (None if config.get(k) is None else config[k].isoformat() for k in ("start_date", "end_date"))
-        for symbol in symbols:
-            for timeframe in config.get("timeframes") or [config.get("timeframe", "1d")]:
-                if self._series_is_good(symbol, timeframe, start, end, config_at, problems):
-                    yield JobSpec(
-                        strategy_id=strategy_id,
-                        strategy=name,
-                        symbol=symbol,
-                        timeframe=timeframe,
-                        start_date=start,
-                        end_date=end,
-                        seed=seed,
-                        parameter_space=config.get("parameter_space"),
-                        **shared,
-                    )
+        for symbol, timeframe in self._series(config, start, end, layers, problems):
+            yield JobSpec(
+                strategy_id=strategy_id,
+                strategy=name,
+                symbol=symbol,
+                timeframe=timeframe,
+                start_date=start,
+                end_date=end,
+                seed=seed,
+                parameter_space=config.get("parameter_space"),
+                **shared,
+            )
 
     def _strategy(self, name: str, at: str, problems: Problems) -> Strategy | None:
         try:
@@ -226,40 +215,61 @@ class Planner:
             return None
 
     @staticmethod
-    def _space_is_good(strategy: Strategy, changes: Mapping[str, Any] | None, at: str, problems: Problems) -> bool:
+    def _space_is_good(
+        strategy: Strategy, changes: Mapping[str, Any] | None, layers: Sequence[Layer], problems: Problems
+    ) -> bool:
         if not changes:
             return True
         try:
             override_space(strategy.space, changes)
         except StratoptError as error:
-            problems.add(
-                f"{at}/parameter_space/{error.context.get('parameter', '')}",
-                f"{strategy.name}: {error.message}",
-                error.code,
-            )
+            at = said_at(layers, *_path("parameter_space", error.context.get("parameter")))
+            problems.add(at, f"{strategy.name}: {error.message}", error.code)
             return False
         return True
 
-    def _series_is_good(
-        self, symbol: str, timeframe: str, start: str | None, end: str | None, at: str, problems: Problems
-    ) -> bool:
-        key = (symbol, timeframe, str(start), str(end))
-        if key not in problems.checked_series:
-            problems.checked_series[key] = self._series_exists(symbol, timeframe, start, end, at, problems)
-        return problems.checked_series[key]
+    def _series(
+        self,
+        config: Mapping[str, Any],
+        start: str | None,
+        end: str | None,
+        layers: Sequence[Layer],
+        problems: Problems,
+    ) -> Iterator[tuple[str, str]]:
+        """Symbols x timeframes that exist, each series once."""
+        symbols, timeframes = _named(config, "asset", "symbols"), _named(config, "timeframe", "timeframes", "1d")
+        if not symbols:
+            detail = 'no asset and no symbols given; name at least one, for example "BTC"'
+            problems.add(said_at(layers, "asset"), detail, "missing")
+        first_symbol: dict[str, Path] = {}
+        first_timeframe: dict[int, Path] = {}
+        for (symbol_path, symbol), (timeframe_path, timeframe) in product(symbols, timeframes):
+            paths = {"asset": symbol_path, "timeframe": timeframe_path}
+            found = self._found((symbol, timeframe, start, end), paths, layers, problems)
+            if found is None:
+                continue
+            if first_symbol.setdefault(found[0], symbol_path) != symbol_path:
+                _add_repeated(symbol_path, symbol, layers, problems)
+            elif first_timeframe.setdefault(found[1], timeframe_path) != timeframe_path:
+                _add_repeated(timeframe_path, timeframe, layers, problems)
+            else:
+                yield symbol, timeframe
 
-    def _series_exists(
-        self, symbol: str, timeframe: str, start: str | None, end: str | None, at: str, problems: Problems
-    ) -> bool:
-        try:
-            self.market.check(symbol, timeframe, start, end)
-        except StratoptError as error:
-            name = FIELD_OF_DATA_PROBLEM.get(error.code, "asset")
-            problems.add(f"{at}/{name}", error.message, error.code, error.context.get("suggestion"))
-            return False
-        return True
+    def _found(
+        self, wanted: Wanted, paths: Mapping[str, Path], layers: Sequence[Layer], problems: Problems
+    ) -> tuple[str, int] | None:
+        """What a series is stored as; ``paths`` lead to the fields that name it."""
+        if wanted not in problems.checked_series:
+            try:
+                problems.checked_series[wanted] = self.market.check(*wanted)
+            except StratoptError as error:
+                problems.checked_series[wanted] = None
+                name = FIELD_OF_DATA_PROBLEM.get(error.code, "asset")
+                at = said_at(layers, *paths.get(name, (name,)))
+                problems.add(at, error.message, error.code, error.context.get("suggestion"))
+        return problems.checked_series[wanted]
 
-    def _check_size(self, specs: Sequence[JobSpec], problems: Problems) -> None:
+    def _check_size(self, specs: Sequence[JobSpec], layer: Layer, problems: Problems) -> None:
         if len(specs) > self.limits.max_jobs:
             problems.add(
                 "/strategies",
@@ -269,7 +279,7 @@ class Planner:
         evaluations = sum(evaluations_of(spec) for spec in specs)
         if evaluations > self.limits.max_evaluations:
             detail = f"{evaluations} evaluations are more than the limit of {self.limits.max_evaluations} for a batch; lower max_evals or split the batch"
-            problems.add("/common_config/optimization_config/max_evals", detail, "search_space_too_large")
+            problems.add(said_at([layer], "optimization_config", "max_evals"), detail, "search_space_too_large")
 
 
 def _identified(entries: Sequence[StrategyEntry], problems: Problems) -> list[tuple[str, StrategyEntry]]:
@@ -293,44 +303,31 @@ def _check_keys(specific: Mapping[str, Any], entries: Sequence[tuple[str, Strate
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"submitted: {', '.join(known)}"
             problems.add(
-                f"/strategy_specific_configs/{key}",
+                json_pointer("strategy_specific_configs", key),
                 f"{key!r} names no submitted strategy; {hint}",
                 "unknown_strategy",
                 near[0] if near else None,
             )
 
 
-def _merged(layers: Sequence[StrategyConfig | None], entry: StrategyEntry) -> dict[str, Any]:
-    """Later layers win field by field; null never overrides."""
-    result: dict[str, Any] = {}
-    for layer in layers:
-        if layer is not None:
-            said = without_nulls(layer.model_dump())
-            _replace_alternatives(result, said)
-            result = _deep(result, said)
-    if entry.parameter_space:
-        result["parameter_space"] = {**result.get("parameter_space", {}), **entry.parameter_space}
-    return result
+def _named(config: Mapping[str, Any], one: str, many: str, default: str | None = None) -> list[tuple[Path, str]]:
+    """The values of a field that may be one or many, each with its path."""
+    if many in config:
+        return [((many, k), value) for k, value in enumerate(config[many])]
+    value = config.get(one, default)
+    return [] if value is None else [((one,), value)]
 
 
-def _replace_alternatives(result: dict[str, Any], said: Mapping[str, Any]) -> None:
-    """A later ``asset`` replaces earlier ``symbols`` and the other way round; likewise for timeframes."""
-    for one, many in (("asset", "symbols"), ("timeframe", "timeframes")):
-        if one in said or many in said:
-            result.pop(one, None)
-            result.pop(many, None)
+def _add_repeated(path: Path, name: str, layers: Sequence[Layer], problems: Problems) -> None:
+    detail = f"{name!r} names a series that stands there already; name each one once"
+    problems.add(said_at(layers, *path), detail, "duplicate_series")
 
 
-def _deep(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(under)
-    for key, value in over.items():
-        result[key] = (
-            _deep(result[key], value) if isinstance(value, dict) and isinstance(result.get(key), dict) else value
-        )
-    return result
+def _path(section: str, name: object) -> Path:
+    return (section,) if name is None else (section, str(name))
 
 
-def _options(config: Mapping[str, Any], at: str, problems: Problems) -> dict[str, Any] | None:
+def _options(config: Mapping[str, Any], layers: Sequence[Layer], problems: Problems) -> dict[str, Any] | None:
     """The option groups as values of the domain, or None with the problems noted."""
     groups = {
         "search": ("optimization_config", SearchConfig),
@@ -344,14 +341,14 @@ def _options(config: Mapping[str, Any], at: str, problems: Problems) -> dict[str
         try:
             made[name] = kind(**{f.name: said[f.name] for f in fields(kind) if f.name in said})
         except StratoptError as error:
-            problems.add(f"{at}/{section}/{error.context.get('field', '')}", error.message, error.code)
+            problems.add(said_at(layers, *_path(section, error.context.get("field"))), error.message, error.code)
     if len(made) < len(groups):
         return None
-    return made if _search_is_good(made["search"], f"{at}/optimization_config", problems) else None
+    return made if _search_is_good(made["search"], layers, problems) else None
 
 
 def _first_points_are_good(
-    strategy: Strategy, config: Mapping[str, Any], search: SearchConfig, at: str, problems: Problems
+    strategy: Strategy, config: Mapping[str, Any], search: SearchConfig, layers: Sequence[Layer], problems: Problems
 ) -> bool:
     """Whether the points to begin with belong to the strategy's space."""
     space = override_space(strategy.space, config.get("parameter_space") or {})
@@ -361,25 +358,27 @@ def _first_points_are_good(
             space.validate(params)
         except StratoptError as error:
             detail = f"{strategy.name}: {error.message}"
-            problems.add(f"{at}/optimization_config/first_points/{k}", detail, error.code)
+            problems.add(said_at(layers, "optimization_config", "first_points", k), detail, error.code)
             good = False
     return good
 
 
-def _search_is_good(search: SearchConfig, at: str, problems: Problems) -> bool:
+def _search_is_good(search: SearchConfig, layers: Sequence[Layer], problems: Problems) -> bool:
     """Whether the engine, the objectives and the conditions are known and fit each other."""
     objectives = search.objectives or (search.objective,)
-    checks: list[tuple[str, Callable[[], object]]] = [
-        ("algorithm", lambda: check_algorithm(search.algorithm, objectives=len(objectives)))
+    checks: list[tuple[Path, Callable[[], object]]] = [
+        (("algorithm",), lambda: check_algorithm(search.algorithm, objectives=len(objectives)))
     ]
-    label = "objectives/{}" if search.objectives else "objective"
-    checks += [(label.format(k), partial(check_objective, text)) for k, text in enumerate(objectives)]
-    checks += [(f"constraints/{k}", partial(check_constraint, text)) for k, text in enumerate(search.constraints or ())]
+    for k, text in enumerate(objectives):
+        checks.append((("objectives", k) if search.objectives else ("objective",), partial(check_objective, text)))
+    for k, text in enumerate(search.constraints or ()):
+        checks.append((("constraints", k), partial(check_constraint, text)))
     good = True
-    for name, check in checks:
+    for path, check in checks:
         try:
             check()
         except StratoptError as error:
-            problems.add(f"{at}/{name}", error.message, error.code, error.context.get("suggestion"))
+            at = said_at(layers, "optimization_config", *path)
+            problems.add(at, error.message, error.code, error.context.get("suggestion"))
             good = False
     return good

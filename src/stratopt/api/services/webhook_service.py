@@ -11,6 +11,7 @@ from stratopt.optimization.exceptions import BatchOptimizationError, ParameterVa
 from stratopt.optimization.jobs import Batch, BatchState
 from stratopt.optimization.webhooks.addresses import AddressPolicy
 from stratopt.optimization.webhooks.messages import Delivery, Webhook, WebhookStore, batch_ended, new_secret
+from stratopt.wire.base import rfc3339
 
 MOST_SHOWN = 200
 
@@ -58,7 +59,10 @@ class WebhookService:
     def announcement(self, batch: Batch, state: BatchState) -> Delivery | None:
         """The message that a batch has ended, if it named a receiver."""
         name = batch.request.get("webhook")
-        return batch_ended(name, batch, state, time.time()) if name and self.enabled else None
+        if not name or not self.enabled:
+            return None
+        now = time.time()
+        return batch_ended(name, batch, state, now, timestamp=str(rfc3339(now)))
 
     def _refuse_if_off(self) -> None:
         if not self.enabled:

@@ -130,11 +130,11 @@ def signed_headers(delivery_id: str, body: bytes, secret: str, timestamp: int) -
     }
 
 
-def batch_ended(webhook_id: str, batch: Batch, state: BatchState, now: float) -> Delivery:
-    """The message that a batch has ended: thin, the results stay on the server."""
+def batch_ended(webhook_id: str, batch: Batch, state: BatchState, now: float, *, timestamp: str) -> Delivery:
+    """The message that a batch has ended: thin, the results stay on the server. ``timestamp`` is ``now`` as it is written there."""
     body = {
         "type": BATCH_ENDED,
-        "timestamp": now,
+        "timestamp": timestamp,
         "data": {
             "batch_id": batch.batch_id,
             "status": state.value,
