@@ -94,7 +94,7 @@ def _assemble(
     from stratopt.api.services.planning import Limits, Planner
     from stratopt.market.catalogue import Catalogue
     from stratopt.monitoring.metrics import Metrics
-    from stratopt.monitoring.resources import ResourceGate
+    from stratopt.monitoring.resources import ResourceGate, free_disk_bytes
     from stratopt.monitoring.tracing import BatchSpans, exporting_provider
     from stratopt.optimization.artifacts import ArtifactFolders
     from stratopt.optimization.batch_manager import BatchOptimizationManager
@@ -119,7 +119,12 @@ def _assemble(
         store,
         executor,
         _payloads(settings, series),
-        limits=QueueLimits(max_queued_jobs=settings.max_queued_jobs, max_active_batches=settings.max_active_batches),
+        limits=QueueLimits(
+            max_queued_jobs=settings.max_queued_jobs,
+            max_active_batches=settings.max_active_batches,
+            minimum_free_disk_bytes=settings.minimum_free_disk_megabytes * 2**20,
+            free_disk_bytes=lambda: free_disk_bytes(settings.data_dir),
+        ),
         may_dispatch=gate.has_room,
         forget=artifacts.delete,
         on_ended=ends.of_job,

@@ -39,6 +39,9 @@ class SettingFields(BaseModel):
     minimum_free_memory_megabytes: int = Field(
         default=256, ge=0, description="no job starts while the machine has less free memory"
     )
+    minimum_free_disk_megabytes: int = Field(
+        default=200, ge=0, description="submissions are refused while the data directory has less free disk"
+    )
     maximum_load_per_core: float = Field(
         default=8.0,
         gt=0,

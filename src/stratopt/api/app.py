@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
@@ -16,6 +16,7 @@ from stratopt._version import __version__
 from stratopt.api.middleware import BodyLimitMiddleware, ExchangeMiddleware, HeadMiddleware, HostMiddleware
 from stratopt.api.openapi import described
 from stratopt.api.problems import OVERLOAD_CODES, install_problem_handlers
+from stratopt.api.query import known_parameters_only
 from stratopt.api.rate_limit import RateLimiter
 from stratopt.api.routers import catalogues, optimization, results, system, webhooks
 from stratopt.api.security import Gatekeeper
@@ -96,7 +97,7 @@ def make_app(
     state.rate_limiter = RateLimiter({"submit": limits.submissions_per_minute, "read": limits.reads_per_minute})
     state.streams = StreamGuard(limits.max_streams, metrics)
     for router in (optimization.router, results.router, catalogues.router, webhooks.router, system.router):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(known_parameters_only)])
     install_problem_handlers(app)
     app.openapi = described(app)  # type: ignore[method-assign]
     app.add_middleware(HeadMiddleware)

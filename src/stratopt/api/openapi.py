@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
+from stratopt.api.query import API
 from stratopt.api.security import OPEN_PATHS
 from stratopt.api.streaming import EVENT_STREAM, NDJSON
 from stratopt.reporting.schema import report_schema
@@ -128,7 +129,7 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
     for answered, recorded in recorded_answers().get(f"{method} {path}", {}).items():
         for kind, value in recorded.items():
             answers[answered]["content"][kind]["examples"] = {"recorded": {"value": value}}
-    for code in _codes(method, path, operation):
+    for code in _codes(method, path):
         status, title = STATUS_OF_CODE[code]
         answer = answers.setdefault(str(status), _problem("A problem document (RFC 9457)."))
         example = {"type": f"/errors/{code}", "title": title, "status": status, "code": code, "detail": f"{title}."}
@@ -167,7 +168,7 @@ def _problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
-def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
+def _codes(method: str, path: str) -> list[str]:
     """Codes of the problems that an operation may answer."""
     codes = ["host_not_allowed", "internal_error"]
     if path not in OPEN_PATHS:
@@ -178,7 +179,7 @@ def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
         codes += ["origin_not_allowed", "payload_too_large"]
     if "{" in path:
         codes += ["not_found"]
-    if any(_may_be_wrong(parameter) for parameter in operation.get("parameters", ())):
+    if path.startswith(API):
         codes += ["validation_failed"]
     if (method, path) == ("get", BATCH):
         codes += ["invalid_cursor"]
@@ -189,12 +190,3 @@ def _codes(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
     if path.endswith("/retry"):
         codes += ["too_many_active_batches", "queue_full", "storage_full"]
     return list(dict.fromkeys([*codes, *MORE_CODES.get((method, path), ())]))
-
-
-def _may_be_wrong(parameter: Mapping[str, Any]) -> bool:
-    """Whether a value of a path or query parameter can be refused before anything is looked up."""
-    schema = {key: value for key, value in parameter["schema"].items() if key not in {"title", "default"}}
-    return parameter["in"] != "header" and schema not in (
-        {"type": "string"},
-        {"anyOf": [{"type": "string"}, {"type": "null"}]},
-    )

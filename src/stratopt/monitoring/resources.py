@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -14,6 +15,11 @@ FRESH_SECONDS = 0.1
 def free_memory_bytes() -> int:
     """Memory that can be had without swapping."""
     return int(psutil.virtual_memory().available)
+
+
+def free_disk_bytes(folder: Path) -> int:
+    """What this user may still write where ``folder`` is."""
+    return int(psutil.disk_usage(str(folder)).free)
 
 
 def load_per_core() -> float:

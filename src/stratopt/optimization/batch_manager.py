@@ -129,6 +129,7 @@ class BatchOptimizationManager:
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="stratopt-supervisor", daemon=True)
+        self._last_step = time.monotonic()
         self.failure: BaseException | None = None
 
     # ---- for other threads
@@ -186,6 +187,11 @@ class BatchOptimizationManager:
         return self._revision[batch_id]
 
     @property
+    def silent_seconds(self) -> float:
+        """How long ago the supervisor last went round; about a second at most while it works."""
+        return time.monotonic() - self._last_step
+
+    @property
     def workers_busy(self) -> int:
         """Jobs that a worker has now."""
         return len(self._running)
@@ -230,6 +236,7 @@ class BatchOptimizationManager:
                 self._changed.notify_all()
 
     def _step(self) -> None:
+        self._last_step = time.monotonic()
         try:
             while self._inbox:
                 self._inbox[0]()  # stays in the inbox until it went through

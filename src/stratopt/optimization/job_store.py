@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,13 +25,23 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, kw_only=True)
 class QueueLimits:
-    """How much may wait, checked in the transaction that submits."""
+    """How much may wait, and the disk that must be free for it, checked in the transaction that submits."""
 
     max_queued_jobs: int
     max_active_batches: int
+    minimum_free_disk_bytes: int = 0
+    free_disk_bytes: Callable[[], int] = lambda: 0
 
     def check(self, *, queued_jobs: int, new_jobs: int, active_batches: int) -> None:
         """ResourceExhaustionError when the limits leave no room."""
+        if (free := self.free_disk_bytes()) < self.minimum_free_disk_bytes:
+            raise ResourceExhaustionError(
+                f"the data directory has {free // 2**20} MiB left, and {self.minimum_free_disk_bytes // 2**20} must be free "
+                "for results; delete batches or make room",
+                code="storage_full",
+                free_bytes=free,
+                limit=self.minimum_free_disk_bytes,
+            )
         if active_batches >= self.max_active_batches:
             raise ResourceExhaustionError(
                 f"{active_batches} of your batches have not ended, and the limit is {self.max_active_batches}; "

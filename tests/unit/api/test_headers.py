@@ -124,3 +124,13 @@ def test_an_unexpected_error_has_its_request_id_and_keeps_the_headers(
     assert answer.json()["request_id"] == answer.headers["X-Request-Id"] == "mine"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "planner" not in answer.text
+
+
+def test_a_misspelt_query_parameter_is_refused_and_nothing_is_submitted(client: TestClient) -> None:
+    refused = client.post("/api/v1/optimize/batch", params={"validateonly": "true", "x": "1"}, json=BODY)
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+    first, second = refused.json()["errors"]
+    assert (first["pointer"], first["suggestion"]) == ("/validateonly", "validate_only")
+    assert second["detail"] == "there is no query parameter 'x' here; known: validate_only"
+    assert client.get("/api/v1/optimize/batch").json()["data"] == []
+    assert client.get("/healthz", params={"now": "1"}).status_code == 200

@@ -45,6 +45,18 @@ def test_a_full_queue_is_a_503_with_a_time_to_come_back(make_client: MakeClient,
     assert 10 <= int(refused.headers["Retry-After"]) <= 13
 
 
+def test_without_room_for_results_nothing_is_accepted(make_client: MakeClient, parts: object) -> None:
+    client = make_client()
+    limits = client.app.state.service.manager._limits  # type: ignore[attr-defined]
+    object.__setattr__(limits, "free_disk_bytes", lambda: limits.minimum_free_disk_bytes - 1)
+    refused = client.post("/api/v1/optimize/batch", json=BODY)
+    assert (refused.status_code, refused.json()["code"]) == (507, "storage_full")
+    assert refused.json()["detail"].startswith("the data directory has 199 MiB left, and 200 must be free")
+    assert "Retry-After" in refused.headers
+    object.__setattr__(limits, "free_disk_bytes", lambda: limits.minimum_free_disk_bytes)
+    assert client.post("/api/v1/optimize/batch", json=BODY).status_code == 202
+
+
 def test_too_many_batches_name_the_policy_that_they_break(make_client: MakeClient) -> None:
     client = make_client()
     service = client.app.state.service  # type: ignore[attr-defined]
@@ -52,6 +64,15 @@ def test_too_many_batches_name_the_policy_that_they_break(make_client: MakeClien
     assert client.post("/api/v1/optimize/batch", json=BODY).status_code == 202
     refused = client.post("/api/v1/optimize/batch", json=BODY)
     assert (refused.status_code, refused.json()["violated-policies"]) == (429, ["concurrent-batches"])
+
+
+def test_a_supervisor_that_hangs_is_seen(make_client: MakeClient, parts: object) -> None:
+    client = make_client()
+    assert client.get("/readyz").status_code == 200
+    manager = client.app.state.service.manager  # type: ignore[attr-defined]
+    manager._last_step -= 61.0
+    hung = client.get("/readyz")
+    assert (hung.status_code, hung.json()["detail"][:39]) == (503, "the supervisor has not moved for 61 s; ")
 
 
 def test_there_is_advice_for_every_way_a_job_can_fail() -> None:

@@ -33,6 +33,11 @@ def test_a_batch_that_is_deleted_takes_nothing_from_another_with_equal_tables(tm
     assert folders.of("bat_2").columns(names[1])["number"].tolist() == [1, 2]
 
 
+def test_tables_from_when_all_batches_shared_a_folder_are_still_read(tmp_path: Path) -> None:
+    name = ArtifactStore(tmp_path).put({"number": [1, 2]})
+    assert ArtifactFolders(tmp_path).of("bat_1").columns(name)["number"].tolist() == [1, 2]
+
+
 def test_what_was_left_of_unknown_batches_and_by_killed_workers_is_removed(tmp_path: Path) -> None:
     folders = ArtifactFolders(tmp_path)
     name, _ = (folders.of(batch_id).put({"number": [1]}) for batch_id in ("bat_1", "bat_2"))

@@ -19,6 +19,8 @@ from stratopt.optimization.api_keys import Scope
 from stratopt.wire.answers import Health, SystemLoad, Version
 
 router = APIRouter(tags=["system"])
+HUNG_SECONDS = 60.0
+"""A locked database holds the supervisor up for half of that."""
 SWAGGER_ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -37,11 +39,14 @@ def healthz() -> Response:
 
 @router.get("/readyz", summary="Ready for work?", response_model=Health)
 def readyz(request: Request, service: Service) -> Response:
-    """503 while shutting down, when the supervisor does not run or the database does not answer."""
+    """503 while shutting down, when the supervisor does not run or hangs, or the database does not answer."""
     if request.app.state.draining:
         return problem_response(request, "draining", "the server is shutting down")
     if service.manager.failure is not None:
         detail = "the supervisor stopped; see the log and restart the server"
+        return problem_response(request, "storage_unavailable", detail)
+    if (silent := service.manager.silent_seconds) > HUNG_SECONDS:
+        detail = f"the supervisor has not moved for {silent:.0f} s; see the log, and restart the server if that lasts"
         return problem_response(request, "storage_unavailable", detail)
     service.manager.store.queue_length()
     return JsonResponse({"status": "ready"})
