@@ -31,6 +31,7 @@ def serve(host: str, port: int) -> None:
     """
     from stratopt.bootstrap import make_parts, make_server_app
     from stratopt.monitoring.log_setup import configure_logging
+    from stratopt.optimization.processes import freeze_imports
     from stratopt.settings import Settings
 
     settings = Settings()
@@ -67,6 +68,7 @@ def serve(host: str, port: int) -> None:
         log_config=None,
         server_header=False,
     )
+    freeze_imports()
     try:
         Server(config).run(sockets=[listener])
     finally:

@@ -18,7 +18,13 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from stratopt.optimization.processes import SINGLE_THREADED, die_with_parent, limit_memory, prefer_as_victim
+from stratopt.optimization.processes import (
+    SINGLE_THREADED,
+    die_with_parent,
+    freeze_imports,
+    limit_memory,
+    prefer_as_victim,
+)
 
 MESSAGE_BYTES = 4096
 
@@ -99,6 +105,7 @@ def main(options: dict[str, Any]) -> None:
     from stratopt.optimization import worker
 
     worker.warm_up()
+    freeze_imports()
     wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
