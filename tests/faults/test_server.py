@@ -228,32 +228,30 @@ def test_11_a_locked_database_is_waited_for_and_no_ending_is_lost(server: Server
 
 
 def test_12_a_full_database_refuses_submissions_and_holds_endings(server: Server, expected: dict[str, str]) -> None:
-    batch = server.submit(BASE)
-    database = server.data_dir / "stratopt.sqlite"
-    batch.wait()
-    limited = Server(server.data_dir)
+    batch = server.submit(BASE).wait()
     server.stop()
-    pages = database.stat().st_size // 4096
-    limited.start(database_max_pages=pages + 200)
-    fillers = limited.submit(["Leaves"], metadata={"x": "y" * 50_000}).wait()
-    held = limited.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(2)], quick_config(60))
-    with pytest.raises(ServerUnavailableError) as full:
-        fill_up(limited)
-    assert (full.value.status, full.value.code) == (507, "storage_full")
-    assert full.value.retry_after is not None
-    log = limited.data_dir / "server.log"
-    until(lambda: '"event": "storage_failed"' in log.read_text())
-    limited.client().request("DELETE", f"/api/v1/optimize/batch/{fillers.batch_id}")
-    held.wait()
-    assert {(item["status"], item["attempts"]) for item in held.results()} == {("succeeded", 1)}
-    limited.stop()
-    limited.start()
-    for row in limited.rows("SELECT batch_id FROM batches"):
-        limited.client().batch(row["batch_id"]).wait()
-    limited.acknowledged.remove(fillers.batch_id)
-    assert_same_results(limited.client().batch(batch.batch_id), expected)
-    assert_invariants(limited)
-    limited.kill()
+    with running(server.data_dir) as limited:
+        limited.stop()
+        limited.start(database_max_pages=(server.data_dir / "stratopt.sqlite").stat().st_size // 4096 + 200)
+        fillers = [limited.submit(["Leaves"], metadata={"x": "y" * 16_000}).wait() for _ in range(4)]
+        held = limited.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(2)], quick_config(60))
+        with pytest.raises(ServerUnavailableError) as full:
+            fill_up(limited)
+        assert (full.value.status, full.value.code) == (507, "storage_full")
+        assert full.value.retry_after is not None
+        log = limited.data_dir / "server.log"
+        until(lambda: '"event": "storage_failed"' in log.read_text())
+        for filler in fillers:
+            filler.delete()
+            limited.acknowledged.remove(filler.batch_id)
+        held.wait()
+        assert {(item["status"], item["attempts"]) for item in held.results()} == {("succeeded", 1)}
+        limited.stop()
+        limited.start()
+        for row in limited.rows("SELECT batch_id FROM batches"):
+            limited.client().batch(row["batch_id"]).wait()
+        assert_same_results(limited.client().batch(batch.batch_id), expected)
+        assert_invariants(limited)
 
 
 def fill_up(server: Server) -> None:
