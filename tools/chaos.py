@@ -169,6 +169,9 @@ def main() -> int:
                 assert_no_orphans(server)
             except AssertionError as error:
                 violations.append(str(error))
+            except Exception:
+                print((server.data_dir / "server.log").read_text()[-5000:], file=sys.stderr)
+                raise
             jobs = Counter(row["state"] for row in server.rows("SELECT state FROM jobs"))
             print(
                 json.dumps(

@@ -19,11 +19,13 @@ import pytest
 
 from stratopt.market.catalogue import Catalogue
 from stratopt.optimization import slots
-from stratopt.optimization.executor import Died, ExecutorEvent
+from stratopt.optimization.exceptions import ResourceExhaustionError
+from stratopt.optimization.executor import Died, ExecutorEvent, Finished
 from stratopt.optimization.job_spec import JobSpec, SearchConfig
 from stratopt.optimization.jobs import JobId
 from stratopt.optimization.series_access import SeriesAccess
-from stratopt.optimization.slots import Slot, SlotExecutor
+from stratopt.optimization.slots import FACTORIES_TRIED, Slot, SlotExecutor
+from stratopt.optimization.zygote import Zygote
 
 from .harness import STRATEGIES, until
 
@@ -114,6 +116,31 @@ def test_a_job_whose_fresh_worker_died_at_once_is_told_of(
     (event,) = next_events(executor)
     assert isinstance(event, Died)
     assert (event.job_id, event.reason) == ("unlucky", "signal SIGKILL")
+
+
+def test_factories_that_die_one_after_another_cost_a_job_only_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when somebody kills each while it starts: no worker can be had, and the supervisor that asks for one must live."""
+    made: list[Zygote] = []
+
+    class ShortLived(Zygote):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            made.append(self)
+            if len(made) <= FACTORIES_TRIED:
+                self._process.kill()
+
+    monkeypatch.setattr(slots, "Zygote", ShortLived)
+    executor = SlotExecutor(1)
+    executor.open()
+    with pytest.raises(ResourceExhaustionError, match="jobs wait for a worker"):
+        executor.start(JobId("a"), payload(tmp_path, "Quick"), time.monotonic() + 60)
+    executor.start(JobId("a"), payload(tmp_path, "Quick"), time.monotonic() + 60)
+    (event,) = next_events(executor)
+    executor.close()
+    assert isinstance(event, Finished)
+    assert len(made) == FACTORIES_TRIED + 1
 
 
 def test_a_result_file_that_cannot_be_read_costs_one_attempt(executor: SlotExecutor, tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 
 import orjson
 
+from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.executor import Died, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.jobs import JobId
 from stratopt.optimization.zygote import Zygote
 
 BACKSTOP_SECONDS = 5.0
 REAP_SECONDS = 0.2
+FACTORIES_TRIED = 2
 
 
 @dataclass
@@ -62,7 +64,7 @@ class SlotExecutor:
         return {slot.job_id: slot.pid for slot in self._slots if slot.job_id}
 
     def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
-        """Hand an attempt to an idle worker or a new one."""
+        """Hand an attempt to an idle worker or a new one. ResourceExhaustionError when there is none: try again later."""
         backstop = max(deadline - time.monotonic(), 0.0) + BACKSTOP_SECONDS
         request = orjson.dumps({"type": "run", "backstop_seconds": backstop, **payload})
         slot = next((s for s in self._slots if s.job_id is None), None) or self._fork()
@@ -110,22 +112,28 @@ class SlotExecutor:
             self._zygote.close()
 
     def _fork(self) -> Slot:
+        """A new worker; if the factory died, and its workers with it, from a new one. ResourceExhaustionError when that dies as well."""
         assert self._zygote is not None, "open() comes first"
-        try:
-            pid, pipe = self._zygote.fork()
-        except (EOFError, OSError):  # the zygote died, and its workers with it: a new one takes over
-            self._zygote.close()
-            self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
-            pid, pipe = self._zygote.fork()
-        slot = Slot(pid, pipe)
-        self._slots.append(slot)
-        return slot
+        for _ in range(FACTORIES_TRIED):
+            try:
+                pid, pipe = self._zygote.fork()
+            except (EOFError, OSError):
+                self._zygote.close()
+                self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
+            else:
+                slot = Slot(pid, pipe)
+                self._slots.append(slot)
+                return slot
+        raise ResourceExhaustionError(
+            f"{FACTORIES_TRIED} worker factories died one after another; jobs wait for a worker", code="no_worker"
+        )
 
     def _fork_ahead(self) -> None:
         """All workers at once, before the first job comes: a first result does not wait for a fork."""
         self._forked_ahead = True
-        for _ in range(self._size - len(self._slots)):
-            self._fork()
+        with contextlib.suppress(ResourceExhaustionError):  # they are forked when they are needed
+            for _ in range(self._size - len(self._slots)):
+                self._fork()
 
     def _read(self, slot: Slot) -> list[ExecutorEvent]:
         try:

@@ -55,9 +55,13 @@ class Zygote:
         if not self._ready:
             self._receive("ready")
         ours, theirs = socket.socketpair()
-        socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
-        theirs.close()
-        pid = int(self._receive("forked")["pid"])
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
+            pid = int(self._receive("forked")["pid"])
+        except (EOFError, OSError):
+            ours.close()
+            raise
         self._exits.pop(pid, None)  # of an earlier process with this number
         return pid, Connection(ours.detach())
 
