@@ -179,6 +179,8 @@ class _Ends:
     def of_job(self, job: Job, ending: Ending) -> None:
         self.metrics.job_ended(job, ending)
         self.spans.job_ended(job, ending)
+        assert self.service is not None
+        self.service.durations.note(job, ending)
         rmtree(self.checkpoints / job.batch_id / job.job_id, ignore_errors=True)
 
     def of_batch(self, batch_id: str, state: BatchState) -> None:

@@ -126,6 +126,17 @@ def test_a_single_optimisation_can_be_planned_without_being_run(http: httpx2.Cli
     assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_strategy")
 
 
+def test_a_plan_tells_how_long_comparable_jobs_took(http: httpx2.Client, client: Client) -> None:
+    strategies = [{"name": "RSI", "strategy_id": f"r{i}"} for i in range(3)]
+    client.optimize_batch({"strategies": strategies, "common_config": quick(37)}).wait()
+    plan = client.estimate({"strategies": strategies[:2], "common_config": quick(37), "parallel_jobs": 1})
+    told = plan["time_estimate"]
+    assert told["worker_seconds"] == told["wall_seconds"] > 0
+    assert told["comparable_jobs"] >= 3
+    unlike = client.estimate({"strategies": ["RSI"], "common_config": quick(1_000_000)})
+    assert unlike["time_estimate"] is None
+
+
 class LoginPage(BaseHTTPRequestHandler):
     """What a proxy in front of a server may answer."""
 

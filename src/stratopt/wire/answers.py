@@ -225,12 +225,23 @@ class PlannedJob(Answer):
     evaluations: int
 
 
+class TimeEstimate(Answer):
+    """How long it will take, by ended jobs of this server with the same timeframe and half to twice the evaluations."""
+
+    worker_seconds: float
+    wall_seconds: float
+    comparable_jobs: int
+
+
 class BatchPlan(Answer):
     """What a request would do: the answer of `validate_only`."""
 
     valid: bool
     jobs: list[PlannedJob]
     evaluations_total: int
+    time_estimate: TimeEstimate | None = Field(
+        description="null unless at least three comparable jobs have ended since the server was started, for each job"
+    )
     parallel_jobs: ParallelJobs
     warnings: list[str]
 

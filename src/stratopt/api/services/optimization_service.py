@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +22,7 @@ from stratopt.optimization.artifacts import ArtifactFolders
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
 from stratopt.optimization.batch_statistics import warm_up
+from stratopt.optimization.durations import Durations
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import IdempotencyKey
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState, counts_of_new_batch
@@ -42,12 +43,15 @@ class OptimizationService:
     webhooks: WebhookService
     retention_seconds: float = 30 * 86_400.0
     reports: ReportCache = field(default_factory=ReportCache)
+    durations: Durations = field(default_factory=Durations)
 
     # ---- submission
 
     def plan(self, request: BatchRequest | SingleRequest) -> dict[str, Any]:
-        """What a request would do: the resolved configuration of every job, evaluations, warnings. Nothing is stored."""
+        """What a request would do: the resolved configuration of every job, evaluations, time, warnings. Nothing is stored."""
         plan = self.planner.batch(request) if isinstance(request, BatchRequest) else self.planner.single(request)
+        work = [(spec.timeframe, evaluations_of(spec)) for spec in plan.specs]
+        estimate = self.durations.estimate(work, plan.parallel_jobs)
         return {
             "valid": True,
             "jobs": [
@@ -55,6 +59,7 @@ class OptimizationService:
                 for s in plan.specs
             ],
             "evaluations_total": plan.evaluations_total,
+            "time_estimate": None if estimate is None else asdict(estimate),
             "parallel_jobs": {"requested": plan.requested_parallel_jobs, "effective": plan.parallel_jobs},
             "warnings": list(plan.warnings),
         }
