@@ -36,7 +36,8 @@ def optimal_number_of_clusters(returns: AnyArray, seed: Seed = 0) -> int | None:
     for clusters in range(2, min(MOST_CLUSTERS, count - 1) + 1):
         for _ in range(STARTS):
             try:
-                labels = kmeans2(points, clusters, minit="++", missing="raise", rng=rng)[1]
+                with np.errstate(invalid="ignore"):  # points that coincide leave no distance to draw the next start by
+                    labels = kmeans2(points, clusters, minit="++", missing="raise", rng=rng)[1]
             except ClusterError:  # a start that left a cluster empty
                 continue
             values = silhouettes(between, labels)
