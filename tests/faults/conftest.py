@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import Server, assert_invariants, results, running
+from .harness import Server, assert_invariants, results, running, unstarted
 
 BASE = [{"name": "Quick", "strategy_id": f"quick{i}"} for i in range(4)]
 
@@ -23,3 +23,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     with running(tmp_path / "data") as server:
         yield server
         assert_invariants(server, ended=False)
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Iterator[Server]:
+    """A server that the test starts, with what is to end it."""
+    with unstarted(tmp_path / "data") as server:
+        yield server

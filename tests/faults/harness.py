@@ -134,15 +134,23 @@ class Server:
 
 
 @contextmanager
-def running(data_dir: Path, **settings: Any) -> Iterator[Server]:
+def unstarted(data_dir: Path, **settings: Any) -> Iterator[Server]:
+    """A server that the test starts itself; it is killed at the end, and takes its workers with it."""
     server = Server(data_dir, **settings)
-    server.start()
     try:
         yield server
     finally:
         if server.process is not None and server.process.poll() is None:
             server.kill()
         server.close_clients()
+    assert_no_orphans(server)
+
+
+@contextmanager
+def running(data_dir: Path, **settings: Any) -> Iterator[Server]:
+    with unstarted(data_dir, **settings) as server:
+        server.start()
+        yield server
 
 
 def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .harness import Server, assert_invariants, assert_same_results, quick_config, results
+from .harness import Server, assert_invariants, assert_same_results, quick_config, results, running, unstarted
 
 pytestmark = pytest.mark.faults
 EVALUATIONS, KILLED_AT, LOST_AT_MOST = 300, 200, 80
@@ -40,60 +40,53 @@ def algorithm(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.mark.parametrize("victim", ["worker", "server"])
-def test_a_long_search_goes_on_where_it_was(tmp_path: Path, algorithm: str, victim: str) -> None:
-    whole = Server(tmp_path / "whole", workers=1)
-    whole.start()
-    expected = results(whole.submit(["Counted"], config(algorithm)).wait())
-    once = evaluations(whole)
-    whole.kill()
+@pytest.mark.parametrize("killed", ["worker", "server"])
+def test_a_long_search_goes_on_where_it_was(tmp_path: Path, algorithm: str, killed: str) -> None:
+    with running(tmp_path / "whole", workers=1) as whole:
+        expected = results(whole.submit(["Counted"], config(algorithm)).wait())
+        once = evaluations(whole)
 
-    server = Server(tmp_path / "data", workers=1, checkpoint_seconds=0.2)
-    server.start()
-    batch = server.submit(["Counted"], config(algorithm))
-    wait_for_evaluations(server, KILLED_AT)
-    if victim == "worker":
-        (pid,) = server.workers()
-        os.kill(pid, signal.SIGKILL)
-    else:
-        server.kill()
-        server.start()
-    batch = server.client().batch(batch.batch_id).wait()
-    assert_same_results(batch, expected)
-    (item,) = batch.results()
-    assert item["resources"]["evaluations_resumed"] >= KILLED_AT - LOST_AT_MOST
-    cost, last = batch.status["resources"], item["resources"]
-    assert cost["lost_attempts"] == 1
-    assert cost["cpu_seconds"] > last["cpu_seconds"]
-    assert cost["worker_seconds"] > last["wall_seconds"] + KILLED_AT * 0.01 * 0.8
-    computed = last["evaluations"] - last["evaluations_resumed"]
-    assert KILLED_AT - LOST_AT_MOST <= cost["evaluations"] - computed <= evaluations(server)
-    around = once - EVALUATIONS
-    assert evaluations(server) <= EVALUATIONS + 2 * around + LOST_AT_MOST
-    assert list((server.data_dir / "checkpoints").iterdir()) == []
-    assert_invariants(server)
-    server.kill()
+    with running(tmp_path / "data", workers=1, checkpoint_seconds=0.2) as server:
+        batch = server.submit(["Counted"], config(algorithm))
+        wait_for_evaluations(server, KILLED_AT)
+        if killed == "worker":
+            (pid,) = server.workers()
+            os.kill(pid, signal.SIGKILL)
+        else:
+            server.kill()
+            server.start()
+        batch = server.client().batch(batch.batch_id).wait()
+        assert_same_results(batch, expected)
+        (item,) = batch.results()
+        assert item["resources"]["evaluations_resumed"] >= KILLED_AT - LOST_AT_MOST
+        cost, last = batch.status["resources"], item["resources"]
+        assert cost["lost_attempts"] == 1
+        assert cost["cpu_seconds"] > last["cpu_seconds"]
+        assert cost["worker_seconds"] > last["wall_seconds"] + KILLED_AT * 0.01 * 0.8
+        computed = last["evaluations"] - last["evaluations_resumed"]
+        assert KILLED_AT - LOST_AT_MOST <= cost["evaluations"] - computed <= evaluations(server)
+        around = once - EVALUATIONS
+        assert evaluations(server) <= EVALUATIONS + 2 * around + LOST_AT_MOST
+        assert list((server.data_dir / "checkpoints").iterdir()) == []
+        assert_invariants(server)
 
 
 def test_checkpoints_of_a_cancelled_batch_are_removed(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data", workers=1, checkpoint_seconds=0.1)
-    server.start()
-    batch = server.submit(["Counted"], quick_config(400))
-    wait_for_evaluations(server, 60)
-    assert list((server.data_dir / "checkpoints" / batch.batch_id).glob("*/search0.json"))
-    batch.cancel().wait()
-    assert list((server.data_dir / "checkpoints").iterdir()) == []
-    server.kill()
+    with running(tmp_path / "data", workers=1, checkpoint_seconds=0.1) as server:
+        batch = server.submit(["Counted"], quick_config(400))
+        wait_for_evaluations(server, 60)
+        assert list((server.data_dir / "checkpoints" / batch.batch_id).glob("*/search0.json"))
+        batch.cancel().wait()
+        assert list((server.data_dir / "checkpoints").iterdir()) == []
 
 
 def test_checkpoints_that_a_killed_server_left_are_swept(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data", workers=1, checkpoint_seconds=0.1)
-    server.start(crash_point="end_batch.after_commit")
-    server.submit(["Counted"], quick_config(60))
-    server.wait_until_dead()
-    left = server.data_dir / "checkpoints"
-    assert list(left.iterdir())
-    server.start()
-    assert list(left.iterdir()) == []
-    assert_invariants(server)
-    server.kill()
+    with unstarted(tmp_path / "data", workers=1, checkpoint_seconds=0.1) as server:
+        server.start(crash_point="end_batch.after_commit")
+        server.submit(["Counted"], quick_config(60))
+        server.wait_until_dead()
+        left = server.data_dir / "checkpoints"
+        assert list(left.iterdir())
+        server.start()
+        assert list(left.iterdir()) == []
+        assert_invariants(server)

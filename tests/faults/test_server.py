@@ -46,164 +46,146 @@ ADDED_SINCE_THE_FIRST_RELEASE = (
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
 @pytest.mark.parametrize("move", COMMITS)
 def test_6_a_server_killed_at_a_commit_goes_on_where_it_was(
-    tmp_path: Path, expected: dict[str, str], move: str, when: str
+    victim: Server, expected: dict[str, str], move: str, when: str
 ) -> None:
-    server = Server(tmp_path / "data")
-    server.start(crash_point=f"{move}.{when}:2" if move in {"claim", "finish"} else f"{move}.{when}")
+    victim.start(crash_point=f"{move}.{when}:2" if move in {"claim", "finish"} else f"{move}.{when}")
     slow = {"name": "Slow", "strategy_id": "slow"}  # the others are too quick to tell their progress
     body = {"strategies": [*BASE, slow], "common_config": quick_config()}
     with contextlib.suppress(ConnectionFailedError):  # the second claim may come before the answer to the submission
-        server.client(retries=0).optimize_batch(body, idempotency_key="once")
-    server.wait_until_dead()
-    assert_no_orphans(server)
-    (stored,) = server.rows("SELECT batch_id FROM batches")
-    server.acknowledged.append(stored["batch_id"])
-    assert_invariants(server, ended=False)
-    server.start()
-    batch = server.client().optimize_batch(body, idempotency_key="once")
+        victim.client(retries=0).optimize_batch(body, idempotency_key="once")
+    victim.wait_until_dead()
+    assert_no_orphans(victim)
+    (stored,) = victim.rows("SELECT batch_id FROM batches")
+    victim.acknowledged.append(stored["batch_id"])
+    assert_invariants(victim, ended=False)
+    victim.start()
+    batch = victim.client().optimize_batch(body, idempotency_key="once")
     assert batch.batch_id == stored["batch_id"]
     found = results(batch.wait())
     assert set(found) == {*expected, "slow"}
     assert {name: text for name, text in found.items() if name in expected} == expected
-    assert_invariants(server)
-    server.kill()
+    assert_invariants(victim)
 
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
-def test_6_and_14_a_submission_cut_by_a_crash_is_made_once(tmp_path: Path, expected: dict[str, str], when: str) -> None:
-    server = Server(tmp_path / "data")
-    server.start(crash_point=f"submit.{when}")
+def test_6_and_14_a_submission_cut_by_a_crash_is_made_once(victim: Server, expected: dict[str, str], when: str) -> None:
+    victim.start(crash_point=f"submit.{when}")
     body = {"strategies": BASE, "common_config": quick_config()}
     with pytest.raises(ConnectionFailedError):
-        server.client(retries=0).optimize_batch(body, idempotency_key="the-one")
-    server.wait_until_dead()
-    server.start()
-    batch = server.client().optimize_batch(body, idempotency_key="the-one")
+        victim.client(retries=0).optimize_batch(body, idempotency_key="the-one")
+    victim.wait_until_dead()
+    victim.start()
+    batch = victim.client().optimize_batch(body, idempotency_key="the-one")
     assert_same_results(batch.wait(), expected)
-    assert len(server.rows("SELECT * FROM batches")) == 1
-    assert_invariants(server)
-    server.kill()
+    assert len(victim.rows("SELECT * FROM batches")) == 1
+    assert_invariants(victim)
 
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
-def test_6_a_cancel_cut_by_a_crash_ends_in_one_outcome(tmp_path: Path, when: str) -> None:
-    server = Server(tmp_path / "data")
-    server.start(crash_point=f"cancel.{when}")
-    batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(4)], quick_config(10))
+def test_6_a_cancel_cut_by_a_crash_ends_in_one_outcome(victim: Server, when: str) -> None:
+    victim.start(crash_point=f"cancel.{when}")
+    batch = victim.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(4)], quick_config(10))
     with pytest.raises(ConnectionFailedError):
-        server.client(retries=0).request("POST", f"/api/v1/optimize/batch/{batch.batch_id}/cancel")
-    server.wait_until_dead()
-    assert_no_orphans(server)
-    server.start()
-    status = server.client().batch(batch.batch_id).wait().status["status"]
+        victim.client(retries=0).request("POST", f"/api/v1/optimize/batch/{batch.batch_id}/cancel")
+    victim.wait_until_dead()
+    assert_no_orphans(victim)
+    victim.start()
+    status = victim.client().batch(batch.batch_id).wait().status["status"]
     assert status == ("cancelled" if when == "after_commit" else "completed")
-    assert_invariants(server)
-    server.kill()
+    assert_invariants(victim)
 
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
-def test_6_a_death_noted_by_a_server_that_crashes_then_is_tried_again(tmp_path: Path, when: str) -> None:
-    server = Server(tmp_path / "data")
-    server.start(crash_point=f"release.{when}")
-    batch = server.submit(["KilledOnce", *BASE])
-    server.wait_until_dead()
-    assert_invariants(server, ended=False)
-    server.start()
-    batch = server.client().batch(batch.batch_id).wait()
+def test_6_a_death_noted_by_a_server_that_crashes_then_is_tried_again(victim: Server, when: str) -> None:
+    victim.start(crash_point=f"release.{when}")
+    batch = victim.submit(["KilledOnce", *BASE])
+    victim.wait_until_dead()
+    assert_invariants(victim, ended=False)
+    victim.start()
+    batch = victim.client().batch(batch.batch_id).wait()
     assert batch.status["counts"]["succeeded"] == len(BASE) + 1
-    assert_invariants(server)
-    server.kill()
+    assert_invariants(victim)
 
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
-def test_6_queued_jobs_whose_cancelling_is_cut_by_a_crash_are_cancelled(tmp_path: Path, when: str) -> None:
-    server = Server(tmp_path / "data")
-    server.start(crash_point=f"end_queued.{when}")
-    batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(6)], quick_config(300))
+def test_6_queued_jobs_whose_cancelling_is_cut_by_a_crash_are_cancelled(victim: Server, when: str) -> None:
+    victim.start(crash_point=f"end_queued.{when}")
+    batch = victim.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(6)], quick_config(300))
     batch.cancel()
-    server.wait_until_dead()
-    assert_invariants(server, ended=False)
-    server.start()
-    status = server.client().batch(batch.batch_id).wait().status
+    victim.wait_until_dead()
+    assert_invariants(victim, ended=False)
+    victim.start()
+    status = victim.client().batch(batch.batch_id).wait().status
     assert (status["status"], status["counts"]["cancelled"]) == ("cancelled", 6)
-    assert_invariants(server)
-    server.kill()
+    assert_invariants(victim)
 
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
-def test_6_a_deletion_cut_by_a_crash_keeps_all_or_nothing(tmp_path: Path, expected: dict[str, str], when: str) -> None:
+def test_6_a_deletion_cut_by_a_crash_keeps_all_or_nothing(victim: Server, expected: dict[str, str], when: str) -> None:
     """And takes nothing from another batch with equal tables."""
-    server = Server(tmp_path / "data")
-    server.start(crash_point=f"delete.{when}")
-    other, batch = (server.submit(BASE).wait() for _ in range(2))
+    victim.start(crash_point=f"delete.{when}")
+    other, batch = (victim.submit(BASE).wait() for _ in range(2))
     with pytest.raises(ConnectionFailedError):
-        server.client(retries=0).request("DELETE", f"/api/v1/optimize/batch/{batch.batch_id}")
-    server.wait_until_dead()
-    server.start()
+        victim.client(retries=0).request("DELETE", f"/api/v1/optimize/batch/{batch.batch_id}")
+    victim.wait_until_dead()
+    victim.start()
     if when == "after_commit":
-        server.acknowledged.remove(batch.batch_id)
-    assert {path.name for path in (server.data_dir / "artifacts").iterdir()} == set(server.acknowledged)
-    for batch_id in server.acknowledged:
-        assert_same_results(server.client().batch(batch_id), expected)
-        table = server.client().request("GET", f"/api/v1/optimize/batch/{batch_id}/results/quick0/equity")
+        victim.acknowledged.remove(batch.batch_id)
+    assert {path.name for path in (victim.data_dir / "artifacts").iterdir()} == set(victim.acknowledged)
+    for batch_id in victim.acknowledged:
+        assert_same_results(victim.client().batch(batch_id), expected)
+        table = victim.client().request("GET", f"/api/v1/optimize/batch/{batch_id}/results/quick0/equity")
         assert table.text.splitlines()[-1].startswith('{"type":"end"')
-    assert other.batch_id in server.acknowledged
-    assert_invariants(server)
-    server.kill()
+    assert other.batch_id in victim.acknowledged
+    assert_invariants(victim)
 
 
-def test_6_tables_of_a_job_that_never_ended_go_with_its_batch(tmp_path: Path) -> None:
+def test_6_tables_of_a_job_that_never_ended_go_with_its_batch(victim: Server) -> None:
     """The server is killed between a worker's tables and the job's end, and the batch is cancelled afterwards."""
-    server = Server(tmp_path / "data")
-    server.start(crash_point="finish.before_commit")
-    batch = server.submit(["Quick"])
-    server.wait_until_dead()
-    folder = server.data_dir / "artifacts" / batch.batch_id
+    victim.start(crash_point="finish.before_commit")
+    batch = victim.submit(["Quick"])
+    victim.wait_until_dead()
+    folder = victim.data_dir / "artifacts" / batch.batch_id
     assert list(folder.iterdir())
     for left in (".result-left.json", ".writing-left"):
         (folder / left).write_text("")
-    server.start()
-    handle = server.client().batch(batch.batch_id)
+    victim.start()
+    handle = victim.client().batch(batch.batch_id)
     handle.cancel().wait()
     until(lambda: not list(folder.glob(".*")))
-    server.client().request("DELETE", f"/api/v1/optimize/batch/{batch.batch_id}")
-    assert list((server.data_dir / "artifacts").iterdir()) == []
-    server.kill()
+    victim.client().request("DELETE", f"/api/v1/optimize/batch/{batch.batch_id}")
+    assert list((victim.data_dir / "artifacts").iterdir()) == []
 
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
 def test_7_a_server_killed_while_it_recovers_recovers_at_the_next_start(
-    tmp_path: Path, expected: dict[str, str], when: str
+    victim: Server, expected: dict[str, str], when: str
 ) -> None:
-    server = Server(tmp_path / "data")
-    server.start()
-    batch = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}], quick_config(30))
+    victim.start()
+    batch = victim.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}], quick_config(30))
     time.sleep(1.0)
-    server.kill()
-    server.start(wait=False, crash_point=f"recover.{when}")
-    server.wait_until_dead()
-    server.start()
-    server.client().batch(batch.batch_id).wait()
-    assert_invariants(server)
-    assert_same_results(server.submit(BASE).wait(), expected)
-    server.kill()
+    victim.kill()
+    victim.start(wait=False, crash_point=f"recover.{when}")
+    victim.wait_until_dead()
+    victim.start()
+    victim.client().batch(batch.batch_id).wait()
+    assert_invariants(victim)
+    assert_same_results(victim.submit(BASE).wait(), expected)
 
 
-def test_6_work_goes_on_within_a_second_of_the_start(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data")
-    server.start()
-    batch = server.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(3)], quick_config(15))
-    until(lambda: bool(server.rows("SELECT 1 FROM attempts")))
-    server.kill()
+def test_6_work_goes_on_within_a_second_of_the_start(victim: Server) -> None:
+    victim.start()
+    batch = victim.submit([{"name": "Slow", "strategy_id": f"s{i}"} for i in range(3)], quick_config(15))
+    until(lambda: bool(victim.rows("SELECT 1 FROM attempts")))
+    victim.kill()
     killed = time.time()
-    server.start()
+    victim.start()
     ready = time.time()
     again = f"SELECT MIN(started_at) AS first FROM attempts WHERE started_at > {killed}"
-    until(lambda: server.rows(again)[0]["first"] is not None)
-    assert server.rows(again)[0]["first"] <= ready + 1.0
-    server.client().batch(batch.batch_id).wait()
-    assert_invariants(server)
-    server.kill()
+    until(lambda: victim.rows(again)[0]["first"] is not None)
+    assert victim.rows(again)[0]["first"] <= ready + 1.0
+    victim.client().batch(batch.batch_id).wait()
+    assert_invariants(victim)
 
 
 def test_9_a_second_server_on_the_same_directory_ends_with_a_clear_message(server: Server) -> None:
@@ -270,21 +252,19 @@ def fill_up(server: Server) -> None:
     client.optimize_batch({"strategies": ["Quick"], "common_config": quick_config()})
 
 
-def test_13_the_wall_clock_ends_nothing_early(tmp_path: Path) -> None:
+def test_13_the_wall_clock_ends_nothing_early(victim: Server) -> None:
     """Limits are monotonic: a batch whose rows claim that it began two hours ago still has its whole limit."""
-    server = Server(tmp_path / "data")
-    server.start()
-    batch = server.submit([{"name": "Slow", "strategy_id": "s"}], quick_config(30), deadline_minutes=5)
+    victim.start()
+    batch = victim.submit([{"name": "Slow", "strategy_id": "s"}], quick_config(30), deadline_minutes=5)
     time.sleep(0.5)
-    server.kill()
-    connection = sqlite3.connect(server.data_dir / "stratopt.sqlite")
+    victim.kill()
+    connection = sqlite3.connect(victim.data_dir / "stratopt.sqlite")
     connection.execute("UPDATE batches SET created_at = created_at - 7200, started_at = started_at - 7200")
     connection.commit()
     connection.close()
-    server.start()
-    assert server.client().batch(batch.batch_id).wait().status["status"] == "completed"
-    assert_invariants(server)
-    server.kill()
+    victim.start()
+    assert victim.client().batch(batch.batch_id).wait().status["status"] == "completed"
+    assert_invariants(victim)
 
 
 def test_14_fifty_threads_with_one_key_make_one_batch(server: Server) -> None:
@@ -407,18 +387,17 @@ def test_19_a_small_batch_is_not_stuck_behind_a_large_one_and_the_queue_has_an_e
         assert_invariants(server)
 
 
-def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path, expected: dict[str, str]) -> None:
-    server = Server(tmp_path / "data")
-    server.start()
-    batch = server.submit(BASE).wait()
-    server.stop()
-    database = server.data_dir / "stratopt.sqlite"
+def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(victim: Server, expected: dict[str, str]) -> None:
+    victim.start()
+    batch = victim.submit(BASE).wait()
+    victim.stop()
+    database = victim.data_dir / "stratopt.sqlite"
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    environment = {**os.environ, "STRATOPT_DATA_DIR": str(server.data_dir)}
+    environment = {**os.environ, "STRATOPT_DATA_DIR": str(victim.data_dir)}
     refused = subprocess.run(
-        [sys.executable, "-m", "stratopt.cli.main", "serve", "--port", str(server.port)],
+        [sys.executable, "-m", "stratopt.cli.main", "serve", "--port", str(victim.port)],
         env=environment,
         capture_output=True,
         text=True,
@@ -430,33 +409,30 @@ def test_22_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path,
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", [HEAD])
     connection.close()
-    server.start()
-    assert_same_results(server.client().batch(batch.batch_id), expected)
-    server.kill()
+    victim.start()
+    assert_same_results(victim.client().batch(batch.batch_id), expected)
 
 
 def test_22_a_store_of_the_first_release_with_work_under_way_is_migrated_and_goes_on(
-    tmp_path: Path, expected: dict[str, str]
+    victim: Server, expected: dict[str, str]
 ) -> None:
-    server = Server(tmp_path / "data")
-    server.start()
-    ended = server.submit(BASE).wait()
-    under_way = server.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}])
-    while not server.rows("SELECT 1 FROM jobs WHERE state = 'running' AND strategy_id = 'slow'"):
+    victim.start()
+    ended = victim.submit(BASE).wait()
+    under_way = victim.submit([*BASE, {"name": "Slow", "strategy_id": "slow"}])
+    while not victim.rows("SELECT 1 FROM jobs WHERE state = 'running' AND strategy_id = 'slow'"):
         time.sleep(0.02)
-    server.kill()
-    with sqlite3.connect(server.data_dir / "stratopt.sqlite") as connection:
+    victim.kill()
+    with sqlite3.connect(victim.data_dir / "stratopt.sqlite") as connection:
         for column in ADDED_SINCE_THE_FIRST_RELEASE:
             connection.execute(f"ALTER TABLE batches DROP COLUMN {column}")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
-    server.start()
-    assert_same_results(server.client().batch(ended.batch_id), expected)
-    found = results(server.client().batch(under_way.batch_id).wait())
+    victim.start()
+    assert_same_results(victim.client().batch(ended.batch_id), expected)
+    found = results(victim.client().batch(under_way.batch_id).wait())
     assert set(found) == {*expected, "slow"}
     assert {name: found[name] for name in expected} == expected
-    assert_invariants(server)
-    server.kill()
+    assert_invariants(victim)
 
 
 def test_a_server_asked_to_stop_says_so_and_goes_on_later(server: Server, expected: dict[str, str]) -> None:

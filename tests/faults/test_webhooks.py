@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from .conftest import BASE
-from .harness import Server, assert_invariants, running, until
+from .harness import Server, assert_invariants, running, unstarted, until
 
 pytestmark = pytest.mark.faults
 LOOPBACK = {
@@ -173,8 +173,7 @@ def test_a_receiver_that_is_gone_is_switched_off(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
 def test_a_message_survives_a_server_killed_at_the_end_of_the_batch(tmp_path: Path, when: str) -> None:
-    with receiving(200) as receiver:
-        server = Server(tmp_path / "data", **LOOPBACK)
+    with receiving(200) as receiver, unstarted(tmp_path / "data", **LOOPBACK) as server:
         server.start(crash_point=f"end_batch.{when}")
         webhook = register(server, receiver.url)
         server.submit(BASE, webhook=receiver.url)
@@ -184,13 +183,11 @@ def test_a_message_survives_a_server_killed_at_the_end_of_the_batch(tmp_path: Pa
         until(lambda: deliveries(server, webhook)[0]["status"] == "delivered")
         assert len(server.rows("SELECT * FROM deliveries")) == 1
         assert_invariants(server)
-        server.kill()
 
 
 def test_a_message_under_way_when_the_server_is_killed_is_sent_again(tmp_path: Path) -> None:
-    with receiving(0, 200) as receiver:
-        server = Server(tmp_path / "data", **{**LOOPBACK, "webhook_timeout_seconds": 30})
-        server.start()
+    patient = {**LOOPBACK, "webhook_timeout_seconds": 30}
+    with receiving(0, 200) as receiver, running(tmp_path / "data", **patient) as server:
         webhook = register(server, receiver.url)
         server.submit(BASE, webhook=receiver.url).wait()
         receiver.wait_for(1)
@@ -199,7 +196,6 @@ def test_a_message_under_way_when_the_server_is_killed_is_sent_again(tmp_path: P
         receiver.wait_for(2)
         until(lambda: deliveries(server, webhook)[0]["status"] == "delivered")
         assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
-        server.kill()
 
 
 def test_loopback_is_refused_where_the_operator_did_not_allow_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
-from stratopt.api.query import API
+from stratopt.api.query import API_PREFIX
 from stratopt.api.security import OPEN_PATHS
 from stratopt.api.streaming import EVENT_STREAM, NDJSON
 from stratopt.reporting.schema import report_schema
@@ -179,7 +179,7 @@ def _codes(method: str, path: str) -> list[str]:
         codes += ["origin_not_allowed", "payload_too_large"]
     if "{" in path:
         codes += ["not_found"]
-    if path.startswith(API):
+    if path.startswith(API_PREFIX):
         codes += ["validation_failed"]
     if (method, path) == ("get", BATCH):
         codes += ["invalid_cursor"]

@@ -13,13 +13,15 @@ from fastapi.routing import APIRoute
 from stratopt.errors import StratoptError
 from stratopt.wire.problems import json_pointer, shortened
 
-API = "/api/"
+API_PREFIX = "/api/"
 
 
-def known_parameters_only(request: Request) -> None:
+async def known_parameters_only(request: Request) -> None:
     """StratoptError ``validation_failed`` for a misspelt parameter: without ``validate_only`` a submission would really run."""
+    if not request.query_params:
+        return
     route = request.scope.get("route")
-    if not isinstance(route, APIRoute) or not route.path.startswith(API):
+    if not isinstance(route, APIRoute) or not route.path.startswith(API_PREFIX):
         return  # probes of monitoring may append what they like
     fields = get_flat_params(route.dependant)
     known = sorted(field.alias for field in fields if isinstance(field.field_info, Query))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from stratopt.errors import StratoptError
@@ -16,60 +17,20 @@ from stratopt.optimization.exceptions import BatchOptimizationError, ResourceExh
 from stratopt.optimization.executor import Died, Executor, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Failure, Job, JobId, JobState
+from stratopt.optimization.revisions import Revisions
+from stratopt.optimization.under_way import Dead, Live, Running
 from stratopt.optimization.webhooks.messages import Delivery
 
 MAX_ATTEMPTS = 3
 BACK_OFF_SECONDS = (0.2, 1.0)
 IDLE_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 1.0
 PROGRESS_SECONDS = 0.25
 CLOCK_SECONDS = 5.0
 STORAGE_RETRY_SECONDS = 0.5
 HOUSEKEEPING_SECONDS = 600.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Running:
-    """A job that a worker has; times are monotonic, ``deadline_is_batch`` says whose limit it is, ``used`` what the worker told last."""
-
-    job: Job
-    began: float
-    deadline: float
-    deadline_is_batch: bool
-    used: Mapping[str, float] = field(default_factory=dict)
-
-    def spent(self) -> Mapping[str, float]:
-        """What an attempt that ends now without its worker's word has used: the clock's seconds, and the rest as it was told last."""
-        return {**self.used, "wall_seconds": round(time.monotonic() - self.began, 6)}
-
-
-@dataclass(frozen=True)
-class Dead:
-    """An attempt whose worker died; its job is queued again at the monotonic time ``again_at``."""
-
-    job: Job
-    again_at: float
-    reason: str
-    used: Mapping[str, float]
-
-
-@dataclass
-class Live:
-    """A batch that has not ended: its limit on the monotonic clock, so that changes of the wall clock do not matter."""
-
-    batch: Batch
-    admitted_at: float
-
-    @property
-    def deadline(self) -> float:
-        """Monotonic seconds."""
-        return self.admitted_at + self.batch.deadline_seconds - self.batch.elapsed_seconds
-
-    @property
-    def elapsed_seconds(self) -> float:
-        """How much of the limit is used, over all servers that had it."""
-        return self.batch.elapsed_seconds + time.monotonic() - self.admitted_at
 
 
 class BatchOptimizationManager:
@@ -89,7 +50,7 @@ class BatchOptimizationManager:
     may_dispatch : callable
         Whether the machine has room for another job now (memory, CPU), beside so many that run.
     forget : callable
-        Hears of batches whose time of keeping is over: nothing refers to their tables any more.
+        Hears of batches that were deleted: nothing refers to their tables any more.
     announcement : callable
         The message that is stored together with a batch's end, if anybody asked for one.
     """
@@ -124,8 +85,7 @@ class BatchOptimizationManager:
         self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._next: dict[str, float] = {"progress": 0.0, "clock": 0.0, "storage": 0.0, "housekeeping": 0.0}
-        self._changed = threading.Condition()
-        self._revision: Counter[str] = Counter()
+        self._revisions = Revisions()
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="stratopt-supervisor", daemon=True)
@@ -169,12 +129,8 @@ class BatchOptimizationManager:
         until = None if timeout is None else time.monotonic() + timeout
         seen = -1
         while True:
-            with self._changed:
-                revision = self._revision[batch_id]
-                left = None if until is None else until - time.monotonic()
-                if revision == seen and (left is None or left > 0) and not self.failure:
-                    self._changed.wait(1.0 if left is None else min(left, 1.0))
-                seen = self._revision[batch_id]
+            left = math.inf if until is None else until - time.monotonic()
+            seen = self._revisions.wait(batch_id, seen, min(left, LOOK_AGAIN_SECONDS))
             batch = self.store.batch(batch_id)
             if batch is None:
                 raise BatchOptimizationError(f"no batch {batch_id!r}", code="not_found", batch_id=batch_id)
@@ -182,9 +138,15 @@ class BatchOptimizationManager:
                 return batch
             self._refuse_if_failed()
 
+    def delete(self, batch_id: str) -> None:
+        """Remove a batch that has ended, then its tables; BatchOptimizationError where the store refuses it."""
+        self.store.delete_batch(batch_id)
+        self._forget(batch_id)
+        self._revisions.forget(batch_id)
+
     def revision(self, batch_id: str) -> int:
         """A number that grows whenever something about the batch changed in this process."""
-        return self._revision[batch_id]
+        return self._revisions.of(batch_id)
 
     @property
     def silent_seconds(self) -> float:
@@ -232,8 +194,7 @@ class BatchOptimizationManager:
         finally:
             self._ready.set()
             self._executor.close()
-            with self._changed:
-                self._changed.notify_all()
+            self._revisions.wake()
 
     def _step(self) -> None:
         self._last_step = time.monotonic()
@@ -297,7 +258,7 @@ class BatchOptimizationManager:
             batch = self.store.batch(job.batch_id)
             assert batch is not None
             self._live[job.batch_id] = Live(batch, time.monotonic())
-        self._touch(job.batch_id)
+        self._revisions.touch(job.batch_id)
         now = time.monotonic()
         own = now + job.spec.search.timeout_minutes * 60
         batch_limit = self._live[job.batch_id].deadline
@@ -318,7 +279,7 @@ class BatchOptimizationManager:
             return
         if isinstance(event, Progressed):
             running.used = {**event.resources, "evaluations": event.evaluations_done}
-            self._touch(running.job.batch_id)
+            self._revisions.touch(running.job.batch_id)
             return
         del self._running[event.job_id]
         if isinstance(event, Finished):
@@ -347,7 +308,7 @@ class BatchOptimizationManager:
         for dead in [dead for dead in self._dead if dead.again_at <= now]:
             self.store.release(dead.job.job_id, dead.job.fence, dead.reason, time.time(), dead.used)
             self._dead.remove(dead)
-            self._touch(dead.job.batch_id)
+            self._revisions.touch(dead.job.batch_id)
 
     def _finish(self, job: Job, ending: Ending) -> None:
         """Store an ending together with the claim of what the free worker does next; what cannot be stored is held."""
@@ -382,7 +343,7 @@ class BatchOptimizationManager:
     def _note_end(self, job: Job, ending: Ending, event: Event | None) -> None:
         if event is None or self._was_last(event):
             self._unsettled.add(job.batch_id)
-        self._touch(job.batch_id)
+        self._revisions.touch(job.batch_id)
         if event is not None:
             self._on_ended(job, ending)
 
@@ -424,7 +385,7 @@ class BatchOptimizationManager:
             del self._live[batch_id]
             log.info("batch_ended", extra={"batch_id": batch_id, "state": outcome.value})
             self._on_batch_ended(batch_id, outcome)
-        self._touch(batch_id)
+        self._revisions.touch(batch_id)
 
     def _keep_books(self) -> None:
         """Progress, clocks of the limits, retention: what is written now and then."""
@@ -440,10 +401,4 @@ class BatchOptimizationManager:
         if now >= self._next["housekeeping"]:
             self._next["housekeeping"] = now + HOUSEKEEPING_SECONDS
             for batch_id in self.store.expired(time.time()):
-                self.store.delete_batch(batch_id)
-                self._forget(batch_id)
-
-    def _touch(self, batch_id: BatchId) -> None:
-        with self._changed:
-            self._revision[batch_id] += 1
-            self._changed.notify_all()
+                self.delete(batch_id)

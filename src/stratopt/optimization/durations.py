@@ -33,10 +33,11 @@ class Durations:
         self._ended: defaultdict[str, deque[tuple[int, float]]] = defaultdict(lambda: deque(maxlen=KEPT))
 
     def note(self, job: Job, ending: Ending) -> None:
-        """Remember a job that has ended."""
-        seconds = ending.resources.get("wall_seconds")
-        if ending.state is JobState.SUCCEEDED and seconds and job.evaluations_total:
-            self._ended[job.spec.timeframe].append((job.evaluations_total, float(seconds)))
+        """Remember a job that has ended, unless a checkpoint spared it a part of its evaluations."""
+        used = ending.resources
+        seconds, evaluations = used.get("wall_seconds", 0.0), int(used.get("evaluations", 0))
+        if ending.state is JobState.SUCCEEDED and seconds and evaluations and not used.get("evaluations_resumed"):
+            self._ended[job.spec.timeframe].append((evaluations, seconds))
 
     def estimate(self, work: Iterable[tuple[str, int]], parallel_jobs: int) -> TimeEstimate | None:
         """For jobs of (timeframe, evaluations) on so many workers; None unless each has comparable ones. The median job counts."""

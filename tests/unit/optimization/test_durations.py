@@ -9,24 +9,27 @@ from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.jobs import BatchId, Ending, Failure, Job, JobId, JobState
 
 BROKEN = Ending(
-    state=JobState.FAILED, failure=Failure(code="strategy_error", message="x"), resources={"wall_seconds": 9.0}
+    state=JobState.FAILED,
+    failure=Failure(code="strategy_error", message="x"),
+    resources={"wall_seconds": 9.0, "evaluations": 100},
 )
 
 
 def seen(*jobs: tuple[str, int, float]) -> Durations:
     durations = Durations()
     for timeframe, evaluations, seconds in jobs:
-        durations.note(job(timeframe, evaluations), succeeded(seconds))
+        durations.note(job(timeframe), succeeded(seconds, evaluations))
     return durations
 
 
-def job(timeframe: str, evaluations: int) -> Job:
+def job(timeframe: str) -> Job:
     spec = JobSpec(strategy_id="s", strategy="RSI", symbol="BTC", timeframe=timeframe)
-    return Job(job_id=JobId("job_1"), batch_id=BatchId("bat_1"), index=0, spec=spec, evaluations_total=evaluations)
+    return Job(job_id=JobId("job_1"), batch_id=BatchId("bat_1"), index=0, spec=spec, evaluations_total=20_000)
 
 
-def succeeded(seconds: float) -> Ending:
-    return Ending(state=JobState.SUCCEEDED, result={}, resources={"wall_seconds": seconds})
+def succeeded(seconds: float, evaluations: int, resumed: int = 0) -> Ending:
+    used = {"wall_seconds": seconds, "evaluations": evaluations, "evaluations_resumed": resumed}
+    return Ending(state=JobState.SUCCEEDED, result={}, resources=used)
 
 
 def test_the_median_of_comparable_jobs_is_scaled_to_the_work() -> None:
@@ -49,5 +52,11 @@ def test_without_comparable_jobs_nothing_is_invented(work: list[tuple[str, int]]
 
 def test_two_jobs_are_too_few_and_failures_do_not_count() -> None:
     durations = seen(*[("1d", 100, 1.0)] * 2)
-    durations.note(job("1d", 100), BROKEN)
+    durations.note(job("1d"), BROKEN)
+    assert durations.estimate([("1d", 100)], parallel_jobs=1) is None
+
+
+def test_a_job_that_went_on_from_a_checkpoint_says_nothing_of_a_whole_one() -> None:
+    durations = seen(*[("1d", 100, 1.0)] * 2)
+    durations.note(job("1d"), succeeded(0.1, 100, resumed=90))
     assert durations.estimate([("1d", 100)], parallel_jobs=1) is None

@@ -50,15 +50,16 @@ class OptimizationService:
     def plan(self, request: BatchRequest | SingleRequest) -> dict[str, Any]:
         """What a request would do: the resolved configuration of every job, evaluations, time, warnings. Nothing is stored."""
         plan = self.planner.batch(request) if isinstance(request, BatchRequest) else self.planner.single(request)
-        work = [(spec.timeframe, evaluations_of(spec)) for spec in plan.specs]
+        planned = [(spec, evaluations_of(spec)) for spec in plan.specs]
+        work = [(spec.timeframe, evaluations) for spec, evaluations in planned]
         estimate = self.durations.estimate(work, plan.parallel_jobs)
         return {
             "valid": True,
             "jobs": [
-                {"strategy_id": s.strategy_id, "config": s.to_dict(), "evaluations": evaluations_of(s)}
-                for s in plan.specs
+                {"strategy_id": spec.strategy_id, "config": spec.to_dict(), "evaluations": evaluations}
+                for spec, evaluations in planned
             ],
-            "evaluations_total": plan.evaluations_total,
+            "evaluations_total": sum(evaluations for _, evaluations in planned),
             "time_estimate": None if estimate is None else asdict(estimate),
             "parallel_jobs": {"requested": plan.requested_parallel_jobs, "effective": plan.parallel_jobs},
             "warnings": list(plan.warnings),
@@ -291,8 +292,7 @@ class OptimizationService:
 
     def delete(self, batch: Batch) -> None:
         """Remove a finished batch with its tables."""
-        self.manager.store.delete_batch(batch.batch_id)
-        self.artifacts.delete(batch.batch_id)
+        self.manager.delete(batch.batch_id)
 
 
 def require_result(job: Job, wanted: str) -> Mapping[str, Any]:

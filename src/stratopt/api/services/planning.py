@@ -22,7 +22,7 @@ from stratopt.strategies.base import Strategy
 from stratopt.wire.optimization import BatchRequest, SingleRequest, StrategyEntry
 from stratopt.wire.problems import json_pointer
 
-Path = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """Names and numbers that lead to a field."""
 Wanted = tuple[str, str, str | None, str | None]
 """Symbol, timeframe, start and end as a request says them."""
@@ -241,8 +241,8 @@ class Planner:
         if not symbols:
             detail = 'no asset and no symbols given; name at least one, for example "BTC"'
             problems.add(said_at(layers, "asset"), detail, "missing")
-        first_symbol: dict[str, Path] = {}
-        first_timeframe: dict[int, Path] = {}
+        first_symbol: dict[str, FieldPath] = {}
+        first_timeframe: dict[int, FieldPath] = {}
         for (symbol_path, symbol), (timeframe_path, timeframe) in product(symbols, timeframes):
             paths = {"asset": symbol_path, "timeframe": timeframe_path}
             found = self._found((symbol, timeframe, start, end), paths, layers, problems)
@@ -256,7 +256,7 @@ class Planner:
                 yield symbol, timeframe
 
     def _found(
-        self, wanted: Wanted, paths: Mapping[str, Path], layers: Sequence[Layer], problems: Problems
+        self, wanted: Wanted, paths: Mapping[str, FieldPath], layers: Sequence[Layer], problems: Problems
     ) -> tuple[str, int] | None:
         """What a series is stored as; ``paths`` lead to the fields that name it."""
         if wanted not in problems.checked_series:
@@ -310,7 +310,7 @@ def _check_keys(specific: Mapping[str, Any], entries: Sequence[tuple[str, Strate
             )
 
 
-def _named(config: Mapping[str, Any], one: str, many: str, default: str | None = None) -> list[tuple[Path, str]]:
+def _named(config: Mapping[str, Any], one: str, many: str, default: str | None = None) -> list[tuple[FieldPath, str]]:
     """The values of a field that may be one or many, each with its path."""
     if many in config:
         return [((many, k), value) for k, value in enumerate(config[many])]
@@ -318,12 +318,12 @@ def _named(config: Mapping[str, Any], one: str, many: str, default: str | None =
     return [] if value is None else [((one,), value)]
 
 
-def _add_repeated(path: Path, name: str, layers: Sequence[Layer], problems: Problems) -> None:
+def _add_repeated(path: FieldPath, name: str, layers: Sequence[Layer], problems: Problems) -> None:
     detail = f"{name!r} names a series that stands there already; name each one once"
     problems.add(said_at(layers, *path), detail, "duplicate_series")
 
 
-def _path(section: str, name: object) -> Path:
+def _path(section: str, name: object) -> FieldPath:
     return (section,) if name is None else (section, str(name))
 
 
@@ -366,7 +366,7 @@ def _first_points_are_good(
 def _search_is_good(search: SearchConfig, layers: Sequence[Layer], problems: Problems) -> bool:
     """Whether the engine, the objectives and the conditions are known and fit each other."""
     objectives = search.objectives or (search.objective,)
-    checks: list[tuple[Path, Callable[[], object]]] = [
+    checks: list[tuple[FieldPath, Callable[[], object]]] = [
         (("algorithm",), lambda: check_algorithm(search.algorithm, objectives=len(objectives)))
     ]
     for k, text in enumerate(objectives):
