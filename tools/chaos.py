@@ -33,10 +33,20 @@ from tests.faults.harness import (
     quick_config,
     results,
     running,
+    until,
 )
+from tests.faults.timeline import GRACE_SECONDS, Span, died, idle_slot_seconds, late_attempts, late_batches, without
 
 BASE = [{"name": "Quick", "strategy_id": f"quick{i}"} for i in range(4)]
 MOST_WAITING = 30
+SLOTS = 2
+SLOT_BACK_SECONDS = 1.0
+FACTORY_BACK_SECONDS = 2.0
+START_SECONDS = 1.0
+"""Until a slot works again: after its worker was killed, after the factory was, after a start."""
+DISPATCH_SECONDS = 0.01
+FORK_SECONDS = 0.05
+"""What is explained outside of them: between two jobs of a slot, and where a strategy ends its own worker."""
 POISON = ("Segfaults", "Exits", "GivesNaN", "SpinsWithLock")
 
 
@@ -50,6 +60,9 @@ class Chaos:
         self.clean: list[str] = []
         self.sockets: list[socket.socket] = []
         self.history = History()
+        self.up: list[Span] = []
+        self.excused: list[Span] = []
+        self._up_since = time.time()
 
     def step(self) -> None:
         actions = {
@@ -70,6 +83,7 @@ class Chaos:
             name = "wait"
         getattr(self, name)()
         self.done[name] += 1
+        until(lambda: self.live_workers() <= SLOTS, GRACE_SECONDS, f"I7: more than {SLOTS} workers live")
 
     def waiting(self) -> int:
         """Jobs in the queue: chaos must not submit faster than the server can work, or it would wait for hours at the end."""
@@ -94,8 +108,16 @@ class Chaos:
         if candidates:
             self.server.client().batch(self.random.choice(candidates)).cancel()
 
+    def live_workers(self) -> int:
+        return len(self.server.workers())
+
+    def excuse(self, seconds: float) -> None:
+        """A slot may stand idle so long from now on."""
+        self.excused.append(Span(time.time(), time.time() + seconds))
+
     def kill_worker(self) -> None:
         if found := self.server.workers():
+            self.excuse(SLOT_BACK_SECONDS)
             with suppress(ProcessLookupError):
                 os.kill(self.random.choice(found), signal.SIGKILL)
 
@@ -110,6 +132,7 @@ class Chaos:
     def kill_factory(self) -> None:
         """The process that workers are forked from; they die with it."""
         assert self.server.process is not None
+        self.excuse(FACTORY_BACK_SECONDS)
         for factory in psutil.Process(self.server.process.pid).children():
             factory.kill()
 
@@ -121,6 +144,7 @@ class Chaos:
             self.sockets = [*self.sockets[-20:], connection]
 
     def kill_server(self) -> None:
+        self.goes_down()
         self.server.kill()
         self.look_and_start()
 
@@ -128,6 +152,7 @@ class Chaos:
         for connection in self.sockets:
             connection.close()
         self.sockets = []
+        self.goes_down()
         self.server.stop()
         self.server.close_clients()
         self.look_and_start()
@@ -137,6 +162,27 @@ class Chaos:
         assert_invariants(self.server, ended=False)
         self.history.assert_unchanged(self.server)
         self.server.start()
+        self._up_since = time.time()
+
+    def goes_down(self) -> None:
+        self.up.append(Span(self._up_since, time.time()))
+
+    def check_times(self) -> float:
+        """I7 and I9 over all that happened; returns the slot seconds that stood idle beside waiting work, kills and starts apart."""
+        self.goes_down()
+        batches, jobs, attempts = (
+            self.server.rows(f"SELECT * FROM {table}") for table in ("batches", "jobs", "attempts")
+        )
+        late = [*late_attempts(jobs, attempts, self.up), *late_batches(batches, self.up)]
+        assert not late, "; ".join(late)
+        starts = [Span(span.begin, span.begin + START_SECONDS) for span in self.up]
+        seen = without(self.up, [*self.excused, *starts])
+        idle = idle_slot_seconds(batches, jobs, attempts, slots=SLOTS, seen=seen)
+        allowed = sum(FORK_SECONDS if died(attempt) else DISPATCH_SECONDS for attempt in attempts)
+        assert idle <= allowed, (
+            f"I9: slots stood idle for {idle:.2f} s beside waiting work, {allowed:.2f} s are explained"
+        )
+        return idle
 
     def wait(self) -> None:
         time.sleep(self.random.uniform(0.1, 1.0))
@@ -150,19 +196,21 @@ def main() -> int:
     seed = options.seed or int(time.time())
     print(json.dumps({"seed": seed, "seconds": options.seconds}), flush=True)
     violations: list[str] = []
+    idle: float | None = None
     with tempfile.TemporaryDirectory() as folder:
         with running(Path(folder) / "reference") as reference:
             expected = results(reference.submit(BASE).wait())
-        with running(Path(folder) / "data", workers=2) as server:
+        with running(Path(folder) / "data", workers=SLOTS) as server:
             chaos = Chaos(server, seed)
-            until = time.monotonic() + options.seconds
+            end = time.monotonic() + options.seconds
             try:
-                while time.monotonic() < until:
+                while time.monotonic() < end:
                     chaos.step()
                 for batch_id in server.acknowledged:
                     server.client().batch(batch_id).wait(timeout_seconds=600)
                 assert_invariants(server)
                 chaos.history.assert_unchanged(server)
+                idle = chaos.check_times()
                 for batch_id in chaos.clean:
                     assert_same_results(server.client().batch(batch_id), expected)
                 server.kill()
@@ -175,7 +223,13 @@ def main() -> int:
             jobs = Counter(row["state"] for row in server.rows("SELECT state FROM jobs"))
             print(
                 json.dumps(
-                    {"done": chaos.done, "batches": len(server.acknowledged), "jobs": jobs, "violations": violations}
+                    {
+                        "done": chaos.done,
+                        "batches": len(server.acknowledged),
+                        "jobs": jobs,
+                        "idle_slot_seconds": idle,
+                        "violations": violations,
+                    }
                 ),
                 flush=True,
             )

@@ -119,10 +119,13 @@ class Server:
         return found
 
     def workers(self) -> list[int]:
-        """Pids of the forked workers."""
+        """Pids of the forked workers that live."""
         assert self.process is not None
-        zygotes = [p for p in psutil.Process(self.process.pid).children() if p.is_running()]
-        return [worker.pid for zygote in zygotes for worker in zygote.children()]
+        found = []
+        for zygote in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                found += [worker.pid for worker in zygote.children() if worker.status() != psutil.STATUS_ZOMBIE]
+        return found
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         connection = sqlite3.connect(self.data_dir / "stratopt.sqlite")
@@ -153,10 +156,10 @@ def running(data_dir: Path, **settings: Any) -> Iterator[Server]:
         yield server
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0, otherwise: str = "it did not happen") -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, otherwise
         time.sleep(0.02)
 
 

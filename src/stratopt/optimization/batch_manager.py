@@ -299,14 +299,14 @@ class BatchOptimizationManager:
         log.warning("worker_died", extra={"job_id": job.job_id, "reason": death.reason, "attempt": job.attempts})
         if job.attempts < MAX_ATTEMPTS:
             pause = BACK_OFF_SECONDS[min(job.attempts, len(BACK_OFF_SECONDS)) - 1]
-            self._dead.append(Dead(job, time.monotonic() + pause, death.reason, used))
+            self._dead.append(Dead(job, time.time(), time.monotonic() + pause, death.reason, used))
         else:
             self._finish(job, replace(given_up(job, death.reason), resources=used))
 
     def _requeue_due(self) -> None:
         now = time.monotonic()
         for dead in [dead for dead in self._dead if dead.again_at <= now]:
-            self.store.release(dead.job.job_id, dead.job.fence, dead.reason, time.time(), dead.used)
+            self.store.release(dead.job.job_id, dead.job.fence, dead.reason, dead.died_at, dead.used)
             self._dead.remove(dead)
             self._revisions.touch(dead.job.batch_id)
 

@@ -150,7 +150,7 @@ class JobStore(Protocol):
     def release(
         self, job_id: str, fence: int, reason: str, now: float, used: Mapping[str, float] | None = None
     ) -> bool:
-        """Back to the queue after an infrastructure death. False when ``fence`` is old or the job does not run.
+        """Back to the queue after an infrastructure death at ``now``. False when ``fence`` is old or the job does not run.
 
         What the attempt cost goes into the batch's sums: ``used``, or without it what ``progress`` stored last.
         """

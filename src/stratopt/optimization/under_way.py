@@ -26,9 +26,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Dead:
-    """An attempt whose worker died; its job is queued again at ``again_at``."""
+    """An attempt whose worker died at ``died_at`` (Unix seconds); its job is queued again at ``again_at``."""
 
     job: Job
+    died_at: float
     again_at: float
     reason: str
     used: Mapping[str, float]
