@@ -58,7 +58,10 @@ MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("post", SINGLE): SUBMISSION_CODES,
     ("post", "/api/v1/webhooks"): (*BODY_CODES, "webhook_url_forbidden"),
     ("delete", ONE_BATCH): ("batch_running",),
-    ("post", f"{ONE_BATCH}/retry"): ("batch_running", "nothing_to_retry"),
+    ("post", f"{ONE_BATCH}/retry"): (
+        *("batch_running", "nothing_to_retry"),
+        *("invalid_idempotency_key", "idempotency_key_reused"),
+    ),
     ("get", f"{ONE_BATCH}/report"): ("batch_not_finished", "missing_extra"),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}"): ("ambiguous_strategy_id",),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/export"): (

@@ -287,7 +287,9 @@ class AsyncBatchHandle:
 
     async def retry(self) -> AsyncBatchHandle:
         """A new batch of the jobs that did not succeed."""
-        return AsyncBatchHandle(self._client, await self._client.read("POST", f"{self._path}/retry"))
+        headers = {"Idempotency-Key": uuid4().hex}
+        again = await self._client.read("POST", f"{self._path}/retry", headers=headers)
+        return AsyncBatchHandle(self._client, again)
 
     async def errors(self) -> dict[str, Any]:
         """The error report: by code, by strategy, rate, trend, advice."""

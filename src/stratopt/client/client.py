@@ -283,7 +283,9 @@ class BatchHandle:
 
     def retry(self) -> BatchHandle:
         """A new batch of the jobs that did not succeed."""
-        return BatchHandle(self._client, self._client.read("POST", f"{self._path}/retry"))
+        headers = {"Idempotency-Key": uuid4().hex}
+        again = self._client.read("POST", f"{self._path}/retry", headers=headers)
+        return BatchHandle(self._client, again)
 
     def errors(self) -> dict[str, Any]:
         """The error report: by code, by strategy, rate, trend, advice."""

@@ -61,6 +61,14 @@ def test_a_retry_keeps_what_was_asked_for(client: TestClient, ended: dict[str, A
     assert (stored.priority, stored.label) == (4, "night run")
 
 
+def test_a_retry_that_is_sent_again_with_its_key_is_made_once(client: TestClient, ended: dict[str, Any]) -> None:
+    path, key = f"{ended['links']['self']}/retry", {"Idempotency-Key": "once"}
+    first, again = (client.post(path, headers=key) for _ in range(2))
+    assert again.json()["batch_id"] == first.json()["batch_id"]
+    assert [answer.headers.get("Idempotency-Replayed") for answer in (first, again)] == [None, "true"]
+    assert client.post(path).json()["batch_id"] != first.json()["batch_id"]
+
+
 def test_a_batch_that_was_deleted_at_once_has_no_report_to_prepare(
     client: TestClient, ended: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

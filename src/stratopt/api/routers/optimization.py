@@ -59,6 +59,10 @@ def _accepted(service: OptimizationService, batch: Batch, *, headers: dict[str, 
     return JsonResponse(view, status_code=200 if waited_for else 202, headers=merged)
 
 
+def _replayed(replayed: bool) -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if replayed else {}
+
+
 def _cancelled(service: OptimizationService, batch: Batch) -> Response:
     batch = service.manager.cancel(batch.batch_id)
     return JsonResponse(service.view(batch), status_code=200 if batch.state.is_terminal else 202)
@@ -88,7 +92,7 @@ async def submit_batch(
     if validate_only:
         return JsonResponse(await run_in_threadpool(service.plan, body))
     batch, replayed = await run_in_threadpool(service.submit_batch, body, owner=caller.owner, idempotency_key=key)
-    headers = {"Idempotency-Replayed": "true"} if replayed else {}
+    headers = _replayed(replayed)
     if seconds := wait_seconds(prefer):
         batch = await ended(service, batch, seconds, is_draining=lambda: request.app.state.draining)
         headers |= _applied(seconds)
@@ -139,9 +143,13 @@ def cancel_batch(batch: WritableBatch, service: Service) -> Response:
 
 
 @router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed", response_model=BatchStatus)
-def retry_batch(batch: WritableBatch, service: Service, caller: Writer) -> Response:
-    """A new batch of the jobs that did not succeed, with the label, metadata, priority and limit of the first."""
-    return _accepted(service, service.retry(batch, owner=caller.owner))
+def retry_batch(batch: WritableBatch, service: Service, caller: Writer, key: Idempotency) -> Response:
+    """A new batch of the jobs that did not succeed, with the label, metadata, priority and limit of the first.
+
+    `Idempotency-Key` makes a repeated call answer with the batch of the first.
+    """
+    again, replayed = service.retry(batch, owner=caller.owner, idempotency_key=key)
+    return _accepted(service, again, headers=_replayed(replayed))
 
 
 @router.delete("/batch/{batch_id}", status_code=204, summary="Delete a finished batch")
@@ -181,7 +189,7 @@ async def submit_single(
     (job,) = await run_in_threadpool(service.manager.store.jobs, batch.batch_id)
     headers = {
         "Location": f"/api/v1/optimize/jobs/{job.job_id}",
-        **({"Idempotency-Replayed": "true"} if replayed else {}),
+        **_replayed(replayed),
         **_applied(said),
         **_come_back(job.state.is_terminal),
     }

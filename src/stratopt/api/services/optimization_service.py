@@ -256,8 +256,8 @@ class OptimizationService:
 
     # ---- changes
 
-    def retry(self, batch: Batch, *, owner: str = "") -> Batch:
-        """A new batch of the jobs that did not succeed, with everything else as it was asked for."""
+    def retry(self, batch: Batch, *, owner: str = "", idempotency_key: str | None = None) -> tuple[Batch, bool]:
+        """A new batch of the jobs that did not succeed, with everything else as it was asked for; replays as ``submit_batch``."""
         jobs = [
             job
             for job in self.manager.store.jobs(batch.batch_id, with_results=False)
@@ -288,7 +288,7 @@ class OptimizationService:
             priority=batch.priority,
             deadline_seconds=batch.deadline_seconds,
         )
-        return self._submit(again, plan, "/retry", None)[0]
+        return self._submit(again, plan, "/retry", idempotency_key)
 
     def delete(self, batch: Batch) -> None:
         """Remove a finished batch with its tables."""
