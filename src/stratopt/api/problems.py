@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,8 @@ UNREADABLE = "There was an error parsing the body"
 """What FastAPI says of bodies that it cannot decode, without a reason."""
 MAX_TOLD = 100
 """Problems of one request that are told; their number is in ``detail``."""
+LONGEST_WAIT_SECONDS = 60
+"""Of what is measured, jitter included."""
 JITTER_SECONDS = 3
 """Added at random to the wait after an overload, so that clients do not come back all at once."""
 
@@ -121,6 +124,8 @@ def _retry_after(code: str, document: Mapping[str, Any]) -> int | None:
     seconds = RETRY_AFTER_SECONDS.get(code)
     if seconds is None or code not in OVERLOAD_CODES:
         return seconds
+    if (measured := document.get("room_in_seconds")) is not None:
+        seconds = min(LONGEST_WAIT_SECONDS - JITTER_SECONDS, max(1, math.ceil(measured)))
     return seconds + random.randint(0, JITTER_SECONDS)
 
 

@@ -81,8 +81,13 @@ async def ended(
     return batch
 
 
-def ndjson(meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: str, complete: bool) -> Iterator[bytes]:
-    """``meta``, one line a row, and an ``end`` line that tells a finished stream from a cut one."""
+def ndjson(
+    meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: str, complete: Callable[[], bool]
+) -> Iterator[bytes]:
+    """``meta``, one line a row, and an ``end`` line that tells a finished stream from a cut one.
+
+    ``complete`` is asked after the last row: whether that was all there is.
+    """
     yield orjson.dumps({"type": "meta", **meta}) + b"\n"
     count, block = 0, []
     for row in rows:
@@ -93,7 +98,7 @@ def ndjson(meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: 
             block = []
     if block:
         yield b"\n".join(block) + b"\n"
-    yield orjson.dumps({"type": "end", "count": count, "complete": complete}) + b"\n"
+    yield orjson.dumps({"type": "end", "count": count, "complete": complete()}) + b"\n"
 
 
 class StreamGuard:

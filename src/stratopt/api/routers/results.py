@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service, is_known_version, preferred
 from stratopt.api.middleware import HEAD_ONLY
-from stratopt.api.security import Reader
+from stratopt.api.security import Reader, not_modified
 from stratopt.api.services.error_report import error_report
 from stratopt.api.services.optimization_service import OptimizationService, require_result
 from stratopt.api.services.result_order import SORT_TEXT, SortKey
@@ -55,15 +55,15 @@ def get_results(
     """Items, finished or not; `complete` says whether all have ended. NDJSON or CSV (the ranking) by `Accept`.
 
     NDJSON is not limited; `cursor` resumes it too: the `index` of the last line, or in another order its place, from 0.
+    Its last line is not `complete` if the batch was deleted meanwhile.
     """
     states = [status] if status else []
     ended = batch.state.is_terminal
     kind = preferred(accept, ("application/json", NDJSON, "text/csv"))
     if kind == NDJSON:
         meta = {"batch_id": batch.batch_id, "status": batch.state.value}
-        lines = ndjson(
-            meta, service.results(batch, states=states, sort=sort, cursor=cursor), kind="result", complete=ended
-        )
+        items = service.results(batch, states=states, sort=sort, cursor=cursor)
+        lines = ndjson(meta, items, kind="result", complete=lambda: ended and service.is_there(batch))
         return StreamingResponse(lines, media_type=NDJSON)
     if kind == "text/csv":
         return Response(ResultVisualizer().csv(service.report(batch)), media_type=REPORT_TYPES["csv"])
@@ -112,7 +112,7 @@ def get_table(
     result = require_result(job, table)
     tables = service.artifacts.of(batch.batch_id)
     rows = _rows(tables, result["artifacts"][table], max_points if table == "equity" else None)
-    lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=True)
+    lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=lambda: True)
     return StreamingResponse(lines, media_type=NDJSON)
 
 
@@ -173,6 +173,7 @@ def _seen(store: JobStore, batch_id: str, last_event_id: str) -> int:
 def get_report(
     batch: ReadableBatch,
     service: Service,
+    request: Request,
     format: Literal["json", "csv", "html", "md", "txt", "pdf"] = "json",
     section: Literal["all", "executive_summary", "leaderboard", "detailed", "errors"] = "all",
     allow_partial: bool = False,
@@ -180,7 +181,7 @@ def get_report(
 ) -> Response:
     """Ranking, verdicts, statistics, executive summary and errors, whole or by `section` (CSV is always whole).
 
-    Before the end 409, unless `allow_partial=true`. PDF needs the extra `pdf` on the server, else 501 `missing_extra`.
+    Before the end 409, unless `allow_partial=true`. A 304 costs no quota. PDF needs the extra `pdf` on the server, else 501 `missing_extra`.
     """
     if not batch.state.is_terminal and not allow_partial:
         raise BatchOptimizationError(
@@ -194,7 +195,7 @@ def get_report(
         "ETag": f'W/"{batch.row_version}-{format}-{section}"',
     }
     if is_known_version(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
+        return not_modified(request, headers)
     visualizer, report = ResultVisualizer(), service.report(batch)
     if format == "html":
         headers["Content-Security-Policy"] = REPORT_POLICY
