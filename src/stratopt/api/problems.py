@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from stratopt.api.services.views import ITEM_TITLES
+from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
 from stratopt.errors import StratoptError
 from stratopt.wire.problems import field_problem, shortened
 
@@ -59,7 +59,11 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "storage_full": (507, "The disk is full"),
     "storage_unavailable": (503, "The database does not answer"),
 }
-ERROR_PAGES: Mapping[str, str] = {**{code: title for code, (_, title) in STATUS_OF_CODE.items()}, **ITEM_TITLES}
+ERROR_PAGES: Mapping[str, str] = {
+    **LIBRARY_TITLES,
+    **{code: title for code, (_, title) in STATUS_OF_CODE.items()},
+    **ITEM_TITLES,
+}
 
 OVERLOAD_CODES = tuple(code for code, (status, _) in STATUS_OF_CODE.items() if status in OVERLOAD_STATUSES)
 

@@ -9,7 +9,7 @@ import pytest
 from stratopt.api.problems import STATUS_OF_CODE, problem_response
 from stratopt.api.rate_limit import RateLimiter
 from stratopt.api.services.error_report import ADVICE
-from stratopt.api.services.views import ITEM_TITLES
+from stratopt.api.services.titles import ITEM_TITLES
 from stratopt.bootstrap import Parts
 from stratopt.optimization.jobs import Ending, JobState
 
