@@ -18,7 +18,7 @@ MOST_ITEMS, MOST_CHARACTERS = 2, 800
 API = "/api/v1"
 BATCH = f"{API}/optimize/batch"
 ONE = f"{BATCH}/{{batch_id}}"
-JSON, NDJSON, PDF = "application/json", "application/x-ndjson", "application/pdf"
+JSON, NDJSON, CSV, PDF = "application/json", "application/x-ndjson", "text/csv", "application/pdf"
 
 Answers = dict[str, dict[str, dict[str, Any]]]
 
@@ -70,11 +70,12 @@ def tour(http: httpx2.Client) -> Answers:
 def _finished(trip: Tour, batch: dict[str, str]) -> None:
     trip.ask("get", f"{ONE}/events", names=batch, accept="text/event-stream")
     trip.ask("get", ONE, names=batch)
-    for kind in (JSON, NDJSON, "text/csv"):
+    for kind in (JSON, NDJSON, CSV):
         trip.ask("get", f"{ONE}/results", names=batch, accept=kind)
     item = {**batch, "strategy_id": "RSI"}
     trip.ask("get", f"{ONE}/results/{{strategy_id}}", names=item)
-    trip.ask("get", f"{ONE}/results/{{strategy_id}}/{{table}}", names={**item, "table": "trials"})
+    for kind in (JSON, NDJSON, CSV):
+        trip.ask("get", f"{ONE}/results/{{strategy_id}}/{{table}}", names={**item, "table": "trials"}, accept=kind)
     trip.ask("get", f"{ONE}/results/{{strategy_id}}/export", names=item)
     for name in ("json", "csv", "html", "md", "txt", "pdf"):
         trip.ask("get", f"{ONE}/report", names=batch, params={"format": name})

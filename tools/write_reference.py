@@ -102,7 +102,7 @@ def settings_page() -> str:
 def errors_page() -> str:
     """Every error code as Markdown."""
     from stratopt.api.problems import STATUS_OF_CODE
-    from stratopt.api.services.views import ITEM_TITLES
+    from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
 
     lines = [
         "# Error codes",
@@ -115,6 +115,12 @@ def errors_page() -> str:
     lines += [f"| {status} | `{code}` | {title} |" for code, (status, title) in STATUS_OF_CODE.items()]
     lines += ["", "Codes of items in a batch, in `results[].error.code`:", "", "| code | meaning |", "| --- | --- |"]
     lines += [f"| `{code}` | {title} |" for code, title in ITEM_TITLES.items()]
+    lines += [
+        "",
+        "Codes of the Python functions and of the command line. Whatever of them happens to a job becomes the code of its item:",
+        *["", "| code | meaning |", "| --- | --- |"],
+    ]
+    lines += [f"| `{code}` | {title} |" for code, title in LIBRARY_TITLES.items()]
     return "\n".join(lines) + "\n"
 
 

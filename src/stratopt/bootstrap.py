@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stratopt.optimization.api_keys import ApiKeyStore
     from stratopt.optimization.artifacts import ArtifactFolders
     from stratopt.optimization.batch_report import BatchAnalysisReport
+    from stratopt.optimization.drain_rate import DrainRate
     from stratopt.optimization.job_spec import JobSpec
     from stratopt.optimization.job_store import JobStore
     from stratopt.optimization.jobs import BatchState, Ending, Job
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.optimization.slots import SlotExecutor
     from stratopt.optimization.webhooks.messages import WebhookStore
-    from stratopt.optimization.webhooks.sender import WebhookSender
+    from stratopt.optimization.webhooks.sender import RetryPolicy, WebhookSender
     from stratopt.strategies.base import Strategy
     from stratopt.strategies.catalogue import StrategyCatalogue
     from stratopt.wire.base import Request
@@ -98,6 +99,7 @@ def _assemble(
     from stratopt.monitoring.tracing import BatchSpans, exporting_provider
     from stratopt.optimization.artifacts import ArtifactFolders
     from stratopt.optimization.batch_manager import BatchOptimizationManager
+    from stratopt.optimization.drain_rate import DrainRate
     from stratopt.optimization.job_store import QueueLimits
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.strategies.catalogue import StrategyCatalogue
@@ -114,7 +116,8 @@ def _assemble(
     sender = _sender(settings, webhooks, metrics) if settings.webhooks else None
     _sweep(settings.checkpoint_folder, store)
     artifacts.sweep(store.batch_ids())
-    ends = _Ends(metrics, BatchSpans(provider, store.batch), settings.checkpoint_folder, artifacts, sender)
+    drain_rate = DrainRate()
+    ends = _Ends(metrics, BatchSpans(provider, store.batch), settings.checkpoint_folder, artifacts, drain_rate, sender)
     manager = BatchOptimizationManager(
         store,
         executor,
@@ -124,11 +127,13 @@ def _assemble(
             max_active_batches=settings.max_active_batches,
             minimum_free_disk_bytes=settings.minimum_free_disk_megabytes * 2**20,
             free_disk_bytes=lambda: free_disk_bytes(settings.data_dir),
+            seconds_until_room=drain_rate.seconds_until,
         ),
         may_dispatch=gate.has_room,
         forget=artifacts.delete,
         on_ended=ends.of_job,
         on_batch_ended=ends.of_batch,
+        tidy=_old_messages_removed(settings, webhook_store),
         announcement=webhooks.announcement,
     )
     metrics.watch(manager, settings.workers, gate)
@@ -173,6 +178,7 @@ class _Ends:
     spans: BatchSpans
     checkpoints: Path
     artifacts: ArtifactFolders
+    drain_rate: DrainRate
     sender: WebhookSender | None
     service: OptimizationService | None = None
 
@@ -181,6 +187,7 @@ class _Ends:
         self.spans.job_ended(job, ending)
         assert self.service is not None
         self.service.durations.note(job, ending)
+        self.drain_rate.note(ending)
         rmtree(self.checkpoints / job.batch_id / job.job_id, ignore_errors=True)
 
     def of_batch(self, batch_id: str, state: BatchState) -> None:
@@ -213,14 +220,25 @@ def _webhooks(settings: Settings, store: WebhookStore) -> WebhookService:
 
 
 def _sender(settings: Settings, webhooks: WebhookService, metrics: Metrics) -> WebhookSender:
-    from stratopt.optimization.webhooks.sender import RetryPolicy, WebhookSender
+    from stratopt.optimization.webhooks.sender import WebhookSender
 
-    retries = RetryPolicy(
+    return WebhookSender(webhooks.store, webhooks.addresses, _retries(settings), on_attempt=metrics.webhook_attempt)
+
+
+def _retries(settings: Settings) -> RetryPolicy:
+    from stratopt.optimization.webhooks.sender import RetryPolicy
+
+    return RetryPolicy(
         timeout_seconds=settings.webhook_timeout_seconds,
         max_attempts=settings.webhook_max_attempts,
         first_pause_seconds=settings.webhook_first_pause_seconds,
     )
-    return WebhookSender(webhooks.store, webhooks.addresses, retries, on_attempt=metrics.webhook_attempt)
+
+
+def _old_messages_removed(settings: Settings, store: WebhookStore) -> Callable[[float], object]:
+    """Keeps messages as long as batches after their end; one that was given up counts from its last possible attempt."""
+    kept, tried = settings.retention_days * 86_400, _retries(settings).longest_seconds
+    return lambda now: store.prune(delivered_before=now - kept, dead_created_before=now - kept - tried)
 
 
 def make_server_app(settings: Settings, parts: Parts | None = None) -> FastAPI:

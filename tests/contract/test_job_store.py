@@ -316,6 +316,21 @@ def test_limits_are_checked_where_the_batch_is_stored(store: JobStore) -> None:
     store.submit(*make_batch(1, owner="b"), None, limits)
 
 
+def test_a_full_queue_says_when_it_has_room(store: JobStore) -> None:
+    asked: list[int] = []
+
+    def half_a_second_each(jobs: int) -> float:
+        asked.append(jobs)
+        return jobs / 2
+
+    limits = QueueLimits(max_queued_jobs=5, max_active_batches=9, seconds_until_room=half_a_second_each)
+    store.submit(*make_batch(4), None, limits)
+    assert asked == []
+    with pytest.raises(ResourceExhaustionError) as full:
+        store.submit(*make_batch(4), None, limits)
+    assert (asked, full.value.context["room_in_seconds"]) == ([3], 1.5)
+
+
 def test_progress_is_kept_for_running_jobs_only(store: JobStore) -> None:
     batch, jobs = make_batch(2)
     store.submit(batch, jobs)

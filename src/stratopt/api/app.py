@@ -21,7 +21,7 @@ from stratopt.api.rate_limit import RateLimiter
 from stratopt.api.routers import catalogues, optimization, results, system, webhooks
 from stratopt.api.security import Gatekeeper
 from stratopt.api.services.optimization_service import OptimizationService
-from stratopt.api.services.views import ITEM_TITLES
+from stratopt.api.services.titles import ITEM_TITLES
 from stratopt.api.streaming import StreamGuard
 from stratopt.monitoring.metrics import Metrics
 from stratopt.optimization.webhooks.sender import WebhookSender

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
 from stratopt.api.query import API_PREFIX
 from stratopt.api.security import OPEN_PATHS
-from stratopt.api.streaming import EVENT_STREAM, NDJSON
+from stratopt.api.streaming import CSV, EVENT_STREAM, NDJSON
 from stratopt.reporting.schema import report_schema
 
 JSON = "application/json"
@@ -34,13 +34,15 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     },
     ("get", ONE_BATCH): {"200": ("The status.", (JSON,)), "304": ("Not changed.", ())},
     ("post", f"{ONE_BATCH}/cancel"): {"200": ("It had ended.", (JSON,)), "202": ("It is being cancelled.", (JSON,))},
-    ("get", f"{ONE_BATCH}/results"): {"200": ("The items, as `Accept` asks.", (JSON, NDJSON, "text/csv"))},
+    ("get", f"{ONE_BATCH}/results"): {"200": ("The items, as `Accept` asks.", (JSON, NDJSON, CSV))},
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}/export"): {"200": ("The script.", ("text/plain",))},
     ("get", "/api/v1/optimize/jobs/{job_id}/export"): {"200": ("The script.", ("text/plain",))},
-    ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {"200": ("The rows.", (NDJSON,))},
+    ("get", f"{ONE_BATCH}/results/{{strategy_id}}/{{table}}"): {
+        "200": ("The rows, as `Accept` asks.", (NDJSON, JSON, CSV))
+    },
     ("get", f"{ONE_BATCH}/events"): {"200": ("The events.", (EVENT_STREAM, JSON)), "204": ("Nothing is left.", ())},
     ("get", f"{ONE_BATCH}/report"): {
-        "200": ("The report.", (JSON, "text/csv", "text/html", "text/markdown", "text/plain", "application/pdf")),
+        "200": ("The report.", (JSON, CSV, "text/html", "text/markdown", "text/plain", "application/pdf")),
         "304": ("Not changed.", ()),
     },
     ("post", SINGLE): {
@@ -186,7 +188,7 @@ def _codes(method: str, path: str) -> list[str]:
         codes += ["validation_failed"]
     if (method, path) == ("get", BATCH):
         codes += ["invalid_cursor"]
-    if path.endswith(("/results", "/events")):
+    if path.endswith(("/results", "/events", "/{table}")):
         codes += ["not_acceptable"]
     if path.endswith("/events"):
         codes += ["too_many_streams"]

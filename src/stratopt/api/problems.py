@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from stratopt.api.services.views import ITEM_TITLES
+from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
 from stratopt.errors import StratoptError
 from stratopt.wire.problems import field_problem, shortened
 
@@ -58,7 +59,11 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "storage_full": (507, "The disk is full"),
     "storage_unavailable": (503, "The database does not answer"),
 }
-ERROR_PAGES: Mapping[str, str] = {**{code: title for code, (_, title) in STATUS_OF_CODE.items()}, **ITEM_TITLES}
+ERROR_PAGES: Mapping[str, str] = {
+    **LIBRARY_TITLES,
+    **{code: title for code, (_, title) in STATUS_OF_CODE.items()},
+    **ITEM_TITLES,
+}
 
 OVERLOAD_CODES = tuple(code for code, (status, _) in STATUS_OF_CODE.items() if status in OVERLOAD_STATUSES)
 
@@ -86,6 +91,8 @@ UNREADABLE = "There was an error parsing the body"
 """What FastAPI says of bodies that it cannot decode, without a reason."""
 MAX_TOLD = 100
 """Problems of one request that are told; their number is in ``detail``."""
+LONGEST_WAIT_SECONDS = 60
+"""Of what is measured, jitter included."""
 JITTER_SECONDS = 3
 """Added at random to the wait after an overload, so that clients do not come back all at once."""
 
@@ -121,6 +128,8 @@ def _retry_after(code: str, document: Mapping[str, Any]) -> int | None:
     seconds = RETRY_AFTER_SECONDS.get(code)
     if seconds is None or code not in OVERLOAD_CODES:
         return seconds
+    if (measured := document.get("room_in_seconds")) is not None:
+        seconds = min(LONGEST_WAIT_SECONDS - JITTER_SECONDS, max(1, math.ceil(measured)))
     return seconds + random.randint(0, JITTER_SECONDS)
 
 

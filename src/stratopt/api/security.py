@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.responses import Response
 
+from stratopt.api.rate_limit import RateLimiter
 from stratopt.errors import StratoptError
 from stratopt.optimization.api_keys import ApiKeyStore, Scope, hash_of, is_well_formed
 
@@ -16,6 +19,7 @@ OPEN_PATHS = frozenset(
 )
 """Routes without a scope: they tell nothing about anybody's work."""
 
+WITHOUT_KEY = frozenset({"missing_api_key", "invalid_api_key"})
 LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 TOUCH_SECONDS = 60.0
 
@@ -68,7 +72,7 @@ class Gatekeeper:
 
 
 class Requires:
-    """Dependency: a caller with ``scope``, within the rate limit of ``policy``."""
+    """Dependency: a caller with ``scope``, within the rate limit of ``policy``. A request is looked at and counted once."""
 
     def __init__(self, scope: Scope, policy: str) -> None:
         self.scope = scope
@@ -76,15 +80,31 @@ class Requires:
 
     def __call__(self, request: Request) -> Caller:
         """The caller, or a problem."""
-        state: Any = request.app.state
+        admitted: dict[Requires, Caller] = getattr(request.state, "admitted", {})
+        if self not in admitted:
+            request.state.admitted = admitted = {**admitted, self: self._admit(request)}
+        return admitted[self]
+
+    def _admit(self, request: Request) -> Caller:
         address = request.client.host if request.client else "unknown"
-        caller: Caller = state.gatekeeper.caller(request.headers.get("authorization"), address)
+        gatekeeper: Gatekeeper = request.app.state.gatekeeper
+        try:
+            caller = gatekeeper.caller(request.headers.get("authorization"), address)
+        except StratoptError as error:
+            if error.code in WITHOUT_KEY:
+                self._count(request, address)
+            raise
         if self.scope not in caller.scopes and Scope.ADMIN not in caller.scopes:
             raise StratoptError(
                 f"this needs the scope {self.scope.value}", code="insufficient_scope", scope=self.scope.value
             )
-        verdict = state.rate_limiter.hit(self.policy, caller.bucket)
-        request.state.extra_headers = verdict.headers
+        self._count(request, caller.bucket)
+        return caller
+
+    def _count(self, request: Request, bucket: str) -> None:
+        limiter: RateLimiter = request.app.state.rate_limiter
+        verdict = limiter.hit(self.policy, bucket)
+        request.state.counted, request.state.extra_headers = (self.policy, bucket), verdict.headers
         if not verdict.allowed:
             raise StratoptError(
                 f"more than {verdict.limit} requests a minute of policy {self.policy!r}; come back in {verdict.retry_after_seconds} s",
@@ -92,7 +112,13 @@ class Requires:
                 retry_after_seconds=verdict.retry_after_seconds,
                 **{"violated-policies": [self.policy]},
             )
-        return caller
+
+
+def not_modified(request: Request, headers: Mapping[str, str]) -> Response:
+    """304 with ``headers``: a poll that brings nothing new costs no quota. It needs some all the same, for it was looked up."""
+    limiter: RateLimiter = request.app.state.rate_limiter
+    request.state.extra_headers = limiter.give_back(*request.state.counted).headers
+    return Response(status_code=304, headers=dict(headers))
 
 
 Reader = Annotated[Caller, Depends(Requires(Scope.READ, "read"))]

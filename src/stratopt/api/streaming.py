@@ -1,11 +1,15 @@
-"""Streams: server-sent events of a batch, results as newline-delimited JSON."""
+"""Streams: server-sent events of a batch, rows as newline-delimited JSON and as CSV."""
 
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -15,12 +19,16 @@ from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.errors import StratoptError
 from stratopt.monitoring.metrics import Metrics
 from stratopt.optimization.jobs import Batch
+from stratopt.reporting.csv_cells import safe_cell
 
 PROGRESS_SECONDS = 0.25
 POLL_SECONDS = 0.02
 """How often a reader looks at the revision counter, which is a number in memory; the store is read only when it moved."""
 PING_SECONDS = 15.0
+BLOCK_ROWS = 500
+"""Rows that are sent together."""
 NDJSON = "application/x-ndjson"
+CSV = "text/csv"
 UTC_WITH_Z = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 EVENT_STREAM = "text/event-stream"
 
@@ -81,19 +89,42 @@ async def ended(
     return batch
 
 
-def ndjson(meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: str, complete: bool) -> Iterator[bytes]:
-    """``meta``, one line a row, and an ``end`` line that tells a finished stream from a cut one."""
+def ndjson(
+    meta: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], *, kind: str, complete: Callable[[], bool]
+) -> Iterator[bytes]:
+    """``meta``, one line a row, and an ``end`` line that tells a finished stream from a cut one.
+
+    ``complete`` is asked after the last row: whether that was all there is.
+    """
     yield orjson.dumps({"type": "meta", **meta}) + b"\n"
     count, block = 0, []
     for row in rows:
         count += 1
         block.append(orjson.dumps({"type": kind, **row}, default=str, option=UTC_WITH_Z))
-        if len(block) == 500:
+        if len(block) == BLOCK_ROWS:
             yield b"\n".join(block) + b"\n"
             block = []
     if block:
         yield b"\n".join(block) + b"\n"
-    yield orjson.dumps({"type": "end", "count": count, "complete": complete}) + b"\n"
+    yield orjson.dumps({"type": "end", "count": count, "complete": complete()}) + b"\n"
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """A header line and one line a row; what JSON has no number for is empty, text is safe in a spreadsheet."""
+    yield _csv_block([columns])
+    cells = ([_cell(row[name]) for name in columns] for row in rows)
+    while block := list(islice(cells, BLOCK_ROWS)):
+        yield _csv_block(block)
+
+
+def _cell(value: Any) -> Any:
+    return "" if isinstance(value, float) and not math.isfinite(value) else safe_cell(value)
+
+
+def _csv_block(rows: Iterable[Sequence[Any]]) -> bytes:
+    sink = io.StringIO()
+    csv.writer(sink, lineterminator="\n").writerows(rows)
+    return sink.getvalue().encode()
 
 
 class StreamGuard:

@@ -96,10 +96,22 @@ class ArtifactStore:
             table = file.read(use_threads=False)
         return {field: _values(table.column(field)) for field in table.column_names}
 
-    def batches(self, name: str, rows: int = 2000) -> Iterator[pa.RecordBatch]:
-        """A table in pieces, for streams of any length in constant memory."""
+    def column_names(self, name: str) -> list[str]:
+        """What the columns of a table are called."""
+        return list(pq.read_schema(self.path(name)).names)
+
+    def batches(self, name: str, rows: int = 2000, *, begin: int = 0) -> Iterator[pa.RecordBatch]:
+        """A table from row ``begin`` on in pieces, for streams of any length in constant memory."""
         with pq.ParquetFile(self.path(name), pre_buffer=False, buffer_size=READ_BYTES) as file:
-            yield from file.iter_batches(batch_size=rows, use_threads=False)
+            counts = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+            first = 0
+            while first < len(counts) and begin >= counts[first]:  # groups that need not be read
+                begin -= counts[first]
+                first += 1
+            for piece in file.iter_batches(rows, row_groups=range(first, len(counts)), use_threads=False):
+                if begin < piece.num_rows:
+                    yield piece.slice(begin)
+                begin = max(0, begin - piece.num_rows)
 
     def tidy(self) -> None:
         """Remove files that no worker finished or nobody read, when no worker writes here any more."""

@@ -51,6 +51,8 @@ class BatchOptimizationManager:
         Whether the machine has room for another job now (memory, CPU), beside so many that run.
     forget : callable
         Hears of batches that were deleted: nothing refers to their tables any more.
+    tidy : callable
+        Hears now and then what time it is (Unix seconds), to remove what else has been kept long enough.
     announcement : callable
         The message that is stored together with a batch's end, if anybody asked for one.
     """
@@ -66,6 +68,7 @@ class BatchOptimizationManager:
         forget: Callable[[str], None] = lambda batch_id: None,
         on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
         on_batch_ended: Callable[[str, BatchState], None] = lambda batch_id, state: None,
+        tidy: Callable[[float], object] = lambda now: None,
         announcement: Callable[[Batch, BatchState], Delivery | None] = lambda batch, state: None,
     ) -> None:
         self.store = store
@@ -76,6 +79,7 @@ class BatchOptimizationManager:
         self._forget = forget
         self._on_ended = on_ended
         self._on_batch_ended = on_batch_ended
+        self._tidy = tidy
         self._announcement = announcement
         self._running: dict[JobId, Running] = {}
         self._dead: list[Dead] = []
@@ -402,3 +406,4 @@ class BatchOptimizationManager:
             self._next["housekeeping"] = now + HOUSEKEEPING_SECONDS
             for batch_id in self.store.expired(time.time()):
                 self.delete(batch_id)
+            self._tidy(time.time())

@@ -20,7 +20,7 @@ def job_late(job: Job) -> Ending:
     """The job passed its own limit."""
     minutes = job.spec.search.timeout_minutes
     message = f"the job ran longer than its limit of {minutes:g} minutes and was ended; raise timeout_minutes or lower max_evals"
-    return _timed_out("timeout", message, timeout_minutes=minutes)
+    return _timed_out(code="timeout", message=message, timeout_minutes=minutes)
 
 
 def batch_late(batch: Batch) -> Ending:
@@ -29,7 +29,7 @@ def batch_late(batch: Batch) -> Ending:
     message = (
         f"the batch reached its limit of {limit:g} s before this job ended; raise deadline_minutes or ask for less"
     )
-    return _timed_out("deadline_exceeded", message, limit_seconds=limit)
+    return _timed_out(code="deadline_exceeded", message=message, limit_seconds=limit)
 
 
 def cancelled() -> Ending:
@@ -57,5 +57,5 @@ def batch_outcome(batch: Batch, *, late: bool) -> BatchState:
     return BatchState.COMPLETED if batch.counts["succeeded"] else BatchState.FAILED
 
 
-def _timed_out(code: str, message: str, **context: Any) -> Ending:
+def _timed_out(*, code: str, message: str, **context: Any) -> Ending:
     return Ending(state=JobState.TIMED_OUT, failure=Failure(code=code, message=message, context=context))

@@ -25,12 +25,16 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, kw_only=True)
 class QueueLimits:
-    """How much may wait, and the disk that must be free for it, checked in the transaction that submits."""
+    """How much may wait, and the disk that must be free for it, checked in the transaction that submits.
+
+    ``seconds_until_room`` says how soon so many more jobs will have left the queue, None where nobody knows.
+    """
 
     max_queued_jobs: int
     max_active_batches: int
     minimum_free_disk_bytes: int = 0
     free_disk_bytes: Callable[[], int] = lambda: 0
+    seconds_until_room: Callable[[int], float | None] = lambda jobs: None
 
     def check(self, *, queued_jobs: int, new_jobs: int, active_batches: int) -> None:
         """ResourceExhaustionError when the limits leave no room."""
@@ -58,7 +62,15 @@ class QueueLimits:
                 queued=queued_jobs,
                 requested=new_jobs,
                 limit=self.max_queued_jobs,
+                room_in_seconds=self._room_in_seconds(queued_jobs, new_jobs),
             )
+
+    def _room_in_seconds(self, queued_jobs: int, new_jobs: int) -> float | None:
+        """When the request would fit; None if that is unknown, or never because it is larger than the whole queue."""
+        if new_jobs > self.max_queued_jobs:
+            return None
+        seconds = self.seconds_until_room(queued_jobs + new_jobs - self.max_queued_jobs)
+        return None if seconds is None else round(seconds, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

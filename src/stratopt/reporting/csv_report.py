@@ -10,8 +10,8 @@ import orjson
 
 from stratopt.optimization.batch_report import BatchAnalysisReport, FailedItem, RankedResult
 from stratopt.optimization.result_aggregator import SHOWN_METRICS
+from stratopt.reporting.csv_cells import safe_cell
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
 IDENTITY = ("rank", "strategy_id", "strategy", "symbol", "timeframe", "status", "category", "percentile")
 EVIDENCE = ("step_down_p", "excess_sharpe", "sharpe_standard_error", "psr", "dsr", "pbo", "sharpe_needed")
 COLUMNS = (
@@ -33,7 +33,7 @@ def report_csv(report: BatchAnalysisReport) -> str:
     writer = csv.DictWriter(sink, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in [*map(_ranked, report.ranking), *map(_failed, report.failures)]:
-        writer.writerow({name: _safe(value) for name, value in row.items()})
+        writer.writerow({name: safe_cell(value) for name, value in row.items()})
     return sink.getvalue()
 
 
@@ -66,9 +66,3 @@ def _failed(f: FailedItem) -> dict[str, Any]:
         "error_code": f.code,
         "error": f.message,
     }
-
-
-def _safe(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return "" if value is None else value

@@ -82,6 +82,14 @@ class SqlWebhookStore:
         values = {name: getattr(delivery, name) for name in RECORDED}
         self._write(update(deliveries).where(deliveries.c.delivery_id == delivery.delivery_id).values(values))
 
+    def prune(self, *, delivered_before: float, dead_created_before: float) -> int:
+        """Remove deliveries that are over and old."""
+        delivered = deliveries.c.delivered_at < delivered_before
+        never = deliveries.c.delivered_at.is_(None) & deliveries.c.next_at.is_(None)
+        return self._write(
+            delete(deliveries).where(delivered | (never & (deliveries.c.created_at < dead_created_before)))
+        )
+
     def _write(self, statement: Any) -> int:
         with translated(), self._writer.begin() as connection:
             return int(connection.execute(statement).rowcount)

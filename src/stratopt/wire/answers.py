@@ -322,6 +322,14 @@ class ItemPage(Answer):
     next_cursor: int | None
 
 
+class TablePage(Answer):
+    """Rows of a table of a result: one object a row, by column."""
+
+    data: list[dict[str, Any]]
+    has_more: bool
+    next_cursor: int | None
+
+
 class BatchEvent(Answer):
     """Something that ended."""
 

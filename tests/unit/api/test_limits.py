@@ -9,7 +9,9 @@ import pytest
 from stratopt.api.problems import STATUS_OF_CODE, problem_response
 from stratopt.api.rate_limit import RateLimiter
 from stratopt.api.services.error_report import ADVICE
-from stratopt.api.services.views import ITEM_TITLES
+from stratopt.api.services.titles import ITEM_TITLES
+from stratopt.bootstrap import Parts
+from stratopt.optimization.jobs import Ending, JobState
 
 from .conftest import MakeClient
 
@@ -43,6 +45,62 @@ def test_a_full_queue_is_a_503_with_a_time_to_come_back(make_client: MakeClient,
     refused = client.post("/api/v1/optimize/batch", json=BODY)
     assert (refused.status_code, refused.json()["code"]) == (503, "queue_full")
     assert 10 <= int(refused.headers["Retry-After"]) <= 13
+
+
+class Ended:
+    """Says that room comes after so many seconds a job."""
+
+    def __init__(self, seconds_a_job: float | None) -> None:
+        self.seconds_a_job = seconds_a_job
+        self.asked: list[int] = []
+
+    def __call__(self, jobs: int) -> float | None:
+        self.asked.append(jobs)
+        return None if self.seconds_a_job is None else jobs * self.seconds_a_job
+
+
+@pytest.mark.parametrize(
+    ("seconds_a_job", "least", "most"),
+    [(None, 10, 13), (0.0, 1, 4), (0.2, 1, 4), (4.1, 9, 12), (25.0, 50, 53), (1000.0, 57, 60)],
+)
+def test_a_full_queue_says_when_there_is_room_for_this_very_request(
+    make_client: MakeClient, seconds_a_job: float | None, least: int, most: int
+) -> None:
+    client = make_client()
+    limits = client.app.state.service.manager._limits  # type: ignore[attr-defined]
+    object.__setattr__(limits, "max_queued_jobs", 3)
+    object.__setattr__(limits, "seconds_until_room", room := Ended(seconds_a_job))
+    two, three = ({**BODY, "strategies": names} for names in (["RSI", "MACD"], ["RSI", "MACD", "Donchian"]))
+    assert client.post("/api/v1/optimize/batch", json=two).status_code == 202
+    waits = set()
+    for _ in range(60):
+        refused = client.post("/api/v1/optimize/batch", json=three)
+        assert (refused.status_code, refused.json()["code"]) == (503, "queue_full")
+        waits.add(int(refused.headers["Retry-After"]))
+    assert set(room.asked) == {2}
+    assert refused.json()["room_in_seconds"] == (None if seconds_a_job is None else round(2 * seconds_a_job, 1))
+    assert least <= min(waits) < max(waits) <= most
+
+
+def test_what_will_never_fit_into_the_queue_is_given_no_time(make_client: MakeClient) -> None:
+    client = make_client()
+    limits = client.app.state.service.manager._limits  # type: ignore[attr-defined]
+    object.__setattr__(limits, "max_queued_jobs", 1)
+    object.__setattr__(limits, "seconds_until_room", room := Ended(1.0))
+    refused = client.post("/api/v1/optimize/batch", json={**BODY, "strategies": ["RSI", "MACD"]})
+    assert (refused.status_code, refused.json()["room_in_seconds"]) == (503, None)
+    assert room.asked == []
+
+
+def test_ends_of_jobs_are_what_the_queue_is_measured_by(make_client: MakeClient, parts: Parts) -> None:
+    client, manager = make_client(), parts.service.manager
+    client.post("/api/v1/optimize/batch", json=BODY)
+    (job,) = manager.store.jobs(manager.store.unfinished()[0].batch_id)
+    room = manager._limits.seconds_until_room  # type: ignore[union-attr]
+    assert room(1) is None
+    for _ in range(10):
+        manager._on_ended(job, Ending(state=JobState.SUCCEEDED, result={}))
+    assert room(1) is not None
 
 
 def test_without_room_for_results_nothing_is_accepted(make_client: MakeClient, parts: object) -> None:

@@ -26,7 +26,7 @@ from stratopt.optimization.webhooks.messages import (
     pause_before,
     signed_headers,
 )
-from stratopt.optimization.webhooks.sender import post
+from stratopt.optimization.webhooks.sender import RetryPolicy, post
 from stratopt.storage.dialects import sqlite_engines
 from stratopt.storage.migrate import migrate
 from stratopt.storage.sql_webhook_store import SqlWebhookStore
@@ -117,6 +117,12 @@ def test_addresses_that_are_none_are_refused(url: str) -> None:
 def test_pauses_grow_fourfold_up_to_a_day() -> None:
     for attempt, expected in ((2, 5.0), (3, 20.0), (4, 80.0), (12, 86_400.0)):
         assert 0.8 * expected <= pause_before(attempt, 5.0) <= 1.2 * expected
+
+
+def test_the_attempts_of_a_message_have_a_longest_time() -> None:
+    policy = RetryPolicy(timeout_seconds=15.0, max_attempts=3, first_pause_seconds=5.0)
+    assert policy.longest_seconds == pytest.approx(1.2 * (5.0 + 20.0) + 3 * 15.0)
+    assert RetryPolicy(timeout_seconds=1.0, max_attempts=1).longest_seconds == 1.0
 
 
 @pytest.fixture

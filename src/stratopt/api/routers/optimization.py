@@ -23,7 +23,7 @@ from stratopt.api.dependencies import (
 )
 from stratopt.api.json_body import StrictJsonRoute
 from stratopt.api.routers.results import script_answer
-from stratopt.api.security import Reader, Writer
+from stratopt.api.security import Reader, Writer, not_modified
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.services.views import result_view
 from stratopt.api.streaming import ended
@@ -126,13 +126,16 @@ def list_batches(
 
 @router.get("/batch/{batch_id}", summary="Status of a batch", response_model=BatchStatus)
 def get_batch(
-    batch: ReadableBatch, service: Service, if_none_match: Annotated[str | None, Header()] = None
+    batch: ReadableBatch,
+    service: Service,
+    request: Request,
+    if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Counts, progress and links. The ETag changes whenever something happened."""
+    """Counts, progress and links. The ETag changes whenever something happened; a 304 costs no quota."""
     etag = f'W/"{batch.row_version}"'
     headers = {"ETag": etag, **_come_back(batch.state.is_terminal)}
     if is_known_version(if_none_match, etag):
-        return Response(status_code=304, headers=headers)
+        return not_modified(request, headers)
     return JsonResponse(service.view(batch), headers=headers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -13,22 +14,23 @@ from starlette.responses import Response, StreamingResponse
 
 from stratopt.api.dependencies import JsonResponse, ReadableBatch, Service, is_known_version, preferred
 from stratopt.api.middleware import HEAD_ONLY
-from stratopt.api.security import Reader
+from stratopt.api.security import Reader, not_modified
 from stratopt.api.services.error_report import error_report
 from stratopt.api.services.optimization_service import OptimizationService, require_result
 from stratopt.api.services.result_order import SORT_TEXT, SortKey
 from stratopt.api.services.views import result_view
-from stratopt.api.streaming import EVENT_STREAM, NDJSON, batch_events, ndjson
+from stratopt.api.streaming import CSV, EVENT_STREAM, NDJSON, batch_events, csv_lines, ndjson
 from stratopt.errors import StratoptError
 from stratopt.optimization.artifacts import ArtifactStore
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import JobStore
 from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
-from stratopt.wire.answers import ErrorReport, EventPage, ItemPage, JobResult
+from stratopt.wire.answers import ErrorReport, EventPage, ItemPage, JobResult, TablePage
 
 router = APIRouter(prefix="/api/v1/optimize/batch/{batch_id}", tags=["results"])
 LARGEST_PAGE = 1000
+LARGEST_TABLE_PAGE = 10_000
 Cursor = Annotated[int, Query(ge=-1, le=2**31 - 1)]
 EVENT_ID = re.compile(r"[0-9]{1,18}")
 REPORT_TYPES = {
@@ -55,21 +57,21 @@ def get_results(
     """Items, finished or not; `complete` says whether all have ended. NDJSON or CSV (the ranking) by `Accept`.
 
     NDJSON is not limited; `cursor` resumes it too: the `index` of the last line, or in another order its place, from 0.
+    Its last line is not `complete` if the batch was deleted meanwhile.
     """
     states = [status] if status else []
     ended = batch.state.is_terminal
-    kind = preferred(accept, ("application/json", NDJSON, "text/csv"))
+    kind = preferred(accept, ("application/json", NDJSON, CSV))
     if kind == NDJSON:
         meta = {"batch_id": batch.batch_id, "status": batch.state.value}
-        lines = ndjson(
-            meta, service.results(batch, states=states, sort=sort, cursor=cursor), kind="result", complete=ended
-        )
+        items = service.results(batch, states=states, sort=sort, cursor=cursor)
+        lines = ndjson(meta, items, kind="result", complete=lambda: ended and service.is_there(batch))
         return StreamingResponse(lines, media_type=NDJSON)
-    if kind == "text/csv":
+    if kind == CSV:
         return Response(ResultVisualizer().csv(service.report(batch)), media_type=REPORT_TYPES["csv"])
     if kind is None:
         raise StratoptError(
-            f"results are offered as application/json, {NDJSON} and text/csv, not {accept}", code="not_acceptable"
+            f"results are offered as application/json, {NDJSON} and {CSV}, not {accept}", code="not_acceptable"
         )
     data, following = service.results_page(
         batch, states=states, sort=sort, cursor=cursor, limit=min(limit, LARGEST_PAGE)
@@ -99,32 +101,55 @@ def script_answer(service: OptimizationService, batch: Batch, job: Job) -> Respo
     return Response(service.pine_script(batch, job), media_type=REPORT_TYPES["txt"], headers=headers)
 
 
-@router.get("/results/{strategy_id}/{table}", summary="Trials, equity or trades of one result")
+@router.get(
+    "/results/{strategy_id}/{table}", summary="Trials, equity or trades of one result", response_model=TablePage
+)
 def get_table(
     batch: ReadableBatch,
     strategy_id: str,
     table: Literal["trials", "equity", "trades"],
     service: Service,
-    max_points: Annotated[int, Query(ge=2)] = 5000,
+    max_points: Annotated[int, Query(ge=2, description="Most rows of `equity`.")] = 5000,
+    limit: Annotated[int, Query(ge=1, description="Rows of a JSON page, at most 10000.")] = 1000,
+    cursor: Annotated[int, Query(ge=0, le=2**31 - 1, description="The row to begin at.")] = 0,
+    accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """NDJSON; `equity` is thinned to `max_points` rows, the first and the last kept."""
+    """NDJSON, or by `Accept` a page of JSON or CSV. NDJSON and CSV hold every row from `cursor` on.
+
+    `equity` is thinned to `max_points` rows, the first and the last kept; `cursor` counts what is left.
+    """
+    kind = preferred(accept, (NDJSON, "application/json", CSV))
+    if kind is None:
+        raise StratoptError(
+            f"tables are offered as {NDJSON}, application/json and {CSV}, not {accept}", code="not_acceptable"
+        )
     job = service.job_of(batch, strategy_id)
-    result = require_result(job, table)
+    name = require_result(job, table)["artifacts"][table]
     tables = service.artifacts.of(batch.batch_id)
-    rows = _rows(tables, result["artifacts"][table], max_points if table == "equity" else None)
-    lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=True)
-    return StreamingResponse(lines, media_type=NDJSON)
+    rows = _rows(tables, name, cursor, max_points if table == "equity" else None)
+    if kind == NDJSON:
+        lines = ndjson({"job_id": job.job_id, "table": table}, rows, kind=table, complete=lambda: True)
+        return StreamingResponse(lines, media_type=NDJSON)
+    if kind == CSV:
+        return StreamingResponse(csv_lines(tables.column_names(name), rows), media_type=REPORT_TYPES["csv"])
+    return JsonResponse(_page(rows, cursor, min(limit, LARGEST_TABLE_PAGE)))
 
 
-def _rows(tables: ArtifactStore, name: str, max_points: int | None) -> Iterator[dict[str, Any]]:
+def _rows(tables: ArtifactStore, name: str, begin: int, max_points: int | None) -> Iterator[dict[str, Any]]:
     if max_points is None:
-        for piece in tables.batches(name):
+        for piece in tables.batches(name, begin=begin):
             yield from piece.to_pylist()
         return
     table: pa.Table = tables.table(name)
     count = min(table.num_rows, max_points)
-    keep = [round(i * (table.num_rows - 1) / max(1, count - 1)) for i in range(count)]
-    yield from table.take(keep).to_pylist()
+    keep = [round(i * (table.num_rows - 1) / max(1, count - 1)) for i in range(begin, count)]
+    yield from table.take(pa.array(keep, pa.int64())).to_pylist()
+
+
+def _page(rows: Iterator[dict[str, Any]], begin: int, limit: int) -> dict[str, Any]:
+    data = list(islice(rows, limit))
+    more = next(rows, None) is not None
+    return {"data": data, "has_more": more, "next_cursor": begin + limit if more else None}
 
 
 @router.get("/events", summary="Follow a batch", response_model=EventPage)
@@ -173,6 +198,7 @@ def _seen(store: JobStore, batch_id: str, last_event_id: str) -> int:
 def get_report(
     batch: ReadableBatch,
     service: Service,
+    request: Request,
     format: Literal["json", "csv", "html", "md", "txt", "pdf"] = "json",
     section: Literal["all", "executive_summary", "leaderboard", "detailed", "errors"] = "all",
     allow_partial: bool = False,
@@ -180,7 +206,7 @@ def get_report(
 ) -> Response:
     """Ranking, verdicts, statistics, executive summary and errors, whole or by `section` (CSV is always whole).
 
-    Before the end 409, unless `allow_partial=true`. PDF needs the extra `pdf` on the server, else 501 `missing_extra`.
+    Before the end 409, unless `allow_partial=true`. A 304 costs no quota. PDF needs the extra `pdf` on the server, else 501 `missing_extra`.
     """
     if not batch.state.is_terminal and not allow_partial:
         raise BatchOptimizationError(
@@ -194,7 +220,7 @@ def get_report(
         "ETag": f'W/"{batch.row_version}-{format}-{section}"',
     }
     if is_known_version(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
+        return not_modified(request, headers)
     visualizer, report = ResultVisualizer(), service.report(batch)
     if format == "html":
         headers["Content-Security-Policy"] = REPORT_POLICY

@@ -13,6 +13,7 @@ from stratopt._version import __version__
 from stratopt.api.dependencies import JsonResponse, Service
 from stratopt.api.problems import ERROR_PAGES, STATUS_OF_CODE, problem_response
 from stratopt.api.security import LOOPBACK_ADDRESSES, Reader, Requires
+from stratopt.api.services.titles import ITEM_TITLES
 from stratopt.errors import StratoptError
 from stratopt.monitoring.resources import snapshot
 from stratopt.optimization.api_keys import Scope
@@ -120,10 +121,11 @@ def error_page(code: str) -> Response:
     """What an error code means."""
     if code not in ERROR_PAGES:
         raise StratoptError(f"there is no error code {code!r}", code="not_found")
-    status = (
-        f"HTTP status {STATUS_OF_CODE[code][0]}."
-        if code in STATUS_OF_CODE
-        else "The code of an item in a batch, not of an HTTP answer."
-    )
+    if code in STATUS_OF_CODE:
+        status = f"HTTP status {STATUS_OF_CODE[code][0]}."
+    elif code in ITEM_TITLES:
+        status = "The code of an item in a batch, not of an HTTP answer."
+    else:
+        status = "A code of the Python functions and of the command line, and of items in a batch, not of HTTP answers."
     body = f"<h1><code>{code}</code></h1><p>{escape(ERROR_PAGES[code])}.</p><p>{status}</p><p><a href='/errors'>All codes</a></p>"
     return HTMLResponse(f"<!doctype html><html lang=en><meta charset=utf-8><title>{code}</title>{body}")

@@ -20,6 +20,8 @@ ADVICE: Mapping[str, str] = {
     "out_of_memory": "Shorten the date range or raise STRATOPT_WORKER_MEMORY_LIMIT_MEGABYTES.",
     "worker_died": "The strategy probably crashes native code or is killed for its memory; run it alone with `stratopt optimize`.",
     "data_unavailable": "Check the series with `stratopt data validate`, or choose one with the columns that the strategy needs.",
+    "corrupt_series": "Import the series again with `stratopt data import`.",
+    "corrupt_map": "Restart the server: it writes the memory map of the series anew. Check the disk if that comes back.",
     "insufficient_data": "Widen the date range, take a finer timeframe, or fewer folds.",
     "cancelled": "Submit the rest again with POST .../retry.",
     "internal_error": "This is a fault of stratopt; the server's log has the details.",

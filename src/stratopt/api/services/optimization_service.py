@@ -140,6 +140,10 @@ class OptimizationService:
             raise BatchOptimizationError(f"there is no batch {batch_id!r}", code="not_found", batch_id=batch_id)
         return batch
 
+    def is_there(self, batch: Batch) -> bool:
+        """Whether the batch has not been deleted since it was read."""
+        return self.manager.store.batch(batch.batch_id) is not None
+
     def view(self, batch: Batch) -> dict[str, Any]:
         """The status document of a batch."""
         store = self.manager.store
@@ -185,10 +189,14 @@ class OptimizationService:
         cursor: int = -1,
         page: int = 200,
     ) -> Iterator[dict[str, Any]]:
-        """Items of a batch after ``cursor`` (-1 begins) in the order of ``sort``, read page by page."""
+        """Items of a batch after ``cursor`` (-1 begins) in the order of ``sort``, read page by page.
+
+        They end early when the batch is deleted meanwhile: ``is_there`` tells.
+        """
         if sort != "index":
             ids = self._ordered(batch, states, sort)[cursor + 1 :]
-            yield from (result_view(self.job(job_id), full=False) for job_id in ids)
+            found = (self.manager.store.job(job_id) for job_id in ids)
+            yield from (result_view(job, full=False) for job in found if job is not None)
             return
         after = cursor
         while jobs := self.manager.store.jobs(batch.batch_id, states=states, after_index=after, limit=page):

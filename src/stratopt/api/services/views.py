@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
 from stratopt.optimization.jobs import Batch, Job
 from stratopt.wire.base import rfc3339
 
@@ -123,28 +124,11 @@ def error_view(job: Job) -> Mapping[str, Any] | None:
     """Why the job has no result; tracebacks stay inside."""
     if job.failure is None:
         return None
-    failure = job.failure
+    failure, titles = job.failure, {**LIBRARY_TITLES, **ITEM_TITLES}
     return {
         "type": f"/errors/{failure['code']}",
-        "title": ITEM_TITLES.get(failure["code"], "The optimisation did not succeed"),
+        "title": titles.get(failure["code"], "The optimisation did not succeed"),
         "code": failure["code"],
         "detail": failure["message"],
         **{k: v for k, v in failure.get("context", {}).items() if k not in {"type", "title", "code", "detail"}},
     }
-
-
-ITEM_TITLES: Mapping[str, str] = {
-    "strategy_error": "The strategy raised an error",
-    "invalid_parameter_space": "The parameter space cannot be searched",
-    "data_unavailable": "There is no usable market data",
-    "insufficient_data": "There are too few bars",
-    "no_trades": "No parameters led to enough trades",
-    "look_ahead": "The strategy knows the future",
-    "timeout": "The job reached its time limit",
-    "deadline_exceeded": "The batch reached its time limit",
-    "out_of_memory": "The job needed too much memory",
-    "worker_died": "The worker process died",
-    "cancelled": "The job was cancelled",
-    "not_serializable": "The result cannot be written as JSON",
-    "internal_error": "Something broke on our side",
-}

@@ -112,6 +112,13 @@ class WebhookStore(Protocol):
         """Write what an attempt gave."""
         ...
 
+    def prune(self, *, delivered_before: float, dead_created_before: float) -> int:
+        """Remove deliveries that were taken before the one moment, or given up and made before the other. Returns how many.
+
+        When a delivery was given up is not kept. Those that wait stay, however old they are.
+        """
+        ...
+
 
 def new_secret() -> str:
     """A fresh signing secret."""
@@ -156,5 +163,13 @@ def batch_ended(webhook_id: str, batch: Batch, state: BatchState, now: float, *,
 
 def pause_before(attempt: int, first_seconds: float) -> float:
     """Seconds until attempt ``attempt`` (2 is the first repetition): growing fourfold up to a day, with jitter."""
-    pause = min(LONGEST_PAUSE_SECONDS, first_seconds * BACK_OFF_FACTOR ** (attempt - 2))
-    return pause * random.uniform(1 - JITTER, 1 + JITTER)
+    return _pause(attempt, first_seconds) * random.uniform(1 - JITTER, 1 + JITTER)
+
+
+def longest_pauses(attempts: int, first_seconds: float) -> float:
+    """Seconds that the pauses between so many attempts last at most."""
+    return sum(_pause(attempt, first_seconds) for attempt in range(2, attempts + 1)) * (1 + JITTER)
+
+
+def _pause(attempt: int, first_seconds: float) -> float:
+    return min(LONGEST_PAUSE_SECONDS, first_seconds * BACK_OFF_FACTOR ** (attempt - 2))

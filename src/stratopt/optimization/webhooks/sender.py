@@ -22,6 +22,7 @@ from stratopt.optimization.webhooks.messages import (
     DeliveryState,
     Webhook,
     WebhookStore,
+    longest_pauses,
     pause_before,
     signed_headers,
 )
@@ -42,6 +43,12 @@ class RetryPolicy:
     timeout_seconds: float = 15.0
     max_attempts: int = 10
     first_pause_seconds: float = 5.0
+
+    @property
+    def longest_seconds(self) -> float:
+        """From the making of a message to its last attempt, while a server runs."""
+        pauses = longest_pauses(self.max_attempts, self.first_pause_seconds)
+        return pauses + self.max_attempts * self.timeout_seconds
 
 
 class WebhookSender:

@@ -1,0 +1,76 @@
+"""Polls that are answered 304 cost no quota; whatever else is answered does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stratopt.api.rate_limit import RateLimiter
+from stratopt.optimization.api_keys import Scope
+
+from .conftest import MakeClient
+
+BODY = {"strategies": ["RSI"], "common_config": {"asset": "BTC"}}
+
+
+def left(answer: Any) -> int:
+    """What the answer says is left of the quota of reads."""
+    found = re.fullmatch(r'"read";r=(\d+);t=\d+', answer.headers["RateLimit"])
+    assert found, answer.headers["RateLimit"]
+    return int(found[1])
+
+
+@pytest.mark.parametrize("suffix", ["", "/report?allow_partial=true"])
+def test_a_poll_that_brings_nothing_new_costs_no_quota(make_client: MakeClient, suffix: str) -> None:
+    client = make_client(reads_per_minute=3)
+    path = client.post("/api/v1/optimize/batch", json=BODY).json()["links"]["self"] + suffix
+    first = client.get(path)
+    assert (first.status_code, left(first)) == (200, 2)
+    known = {"If-None-Match": first.headers["ETag"]}
+    for ask in (client.get, client.head):
+        for _ in range(5):
+            same = ask(path, headers=known)
+            assert (same.status_code, left(same)) == (304, 2)
+            assert same.headers["RateLimit-Policy"] == '"read";q=3;w=60'
+            assert same.headers["ETag"] == first.headers["ETag"]
+
+
+def test_an_answer_with_news_costs_its_quota_whatever_version_was_named(make_client: MakeClient) -> None:
+    client = make_client(reads_per_minute=3)
+    path = client.post("/api/v1/optimize/batch", json=BODY).json()["links"]["self"]
+    old = {"If-None-Match": 'W/"of another time"'}
+    assert [left(client.get(path, headers=old)) for _ in range(3)] == [2, 1, 0]
+    refused = client.get(path, headers=old)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+
+
+def test_a_caller_without_quota_is_refused_before_anything_is_looked_up(make_client: MakeClient) -> None:
+    client = make_client(reads_per_minute=1)
+    path = client.post("/api/v1/optimize/batch", json=BODY).json()["links"]["self"]
+    known = {"If-None-Match": client.get(path).headers["ETag"]}
+    assert client.get(path, headers=known).status_code == 429
+
+
+def test_requests_without_a_valid_key_have_a_quota_too(make_client: MakeClient, add_key: Callable[..., str]) -> None:
+    client, key = make_client(reads_per_minute=2), add_key(Scope.READ)
+    path, known = "/api/v1/optimize/batch/bat_1", {"If-None-Match": "*"}
+    wrong = {**known, "Authorization": "Bearer stratopt_wrong"}
+    codes = [client.get(path, headers=headers).json()["code"] for headers in (known, wrong, known, wrong)]
+    assert codes == ["missing_api_key", "invalid_api_key", "rate_limited", "rate_limited"]
+    good = {**known, "Authorization": f"Bearer {key}"}
+    assert client.get(path, headers=good).json()["code"] == "not_found"
+
+
+def test_a_hit_that_is_given_back_leaves_those_of_others() -> None:
+    limiter = RateLimiter({"read": 2})
+    limiter.hit("read", "a")
+    limiter.hit("read", "b")
+    assert limiter.hit("read", "a").remaining == 0
+    assert limiter.give_back("read", "a").remaining == 1
+    assert limiter.hit("read", "b").remaining == 0
+    assert not limiter.hit("read", "b").allowed
+    for _ in range(3):
+        assert limiter.give_back("read", "a").remaining == 2
