@@ -125,6 +125,7 @@ def _assemble(
             minimum_free_disk_bytes=settings.minimum_free_disk_megabytes * 2**20,
             free_disk_bytes=lambda: free_disk_bytes(settings.data_dir),
         ),
+        retention_seconds=settings.retention_days * 86_400,
         may_dispatch=gate.has_room,
         forget=artifacts.delete,
         on_ended=ends.of_job,

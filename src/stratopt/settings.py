@@ -65,7 +65,9 @@ class SettingFields(BaseModel):
         default="127.0.0.1,localhost,::1",
         description="host names that requests may be addressed to, separated by commas",
     )
-    retention_days: float = Field(default=30.0, gt=0, description="how long finished batches are kept")
+    retention_days: float = Field(
+        default=30.0, gt=0, description="how long finished batches are kept, and afterwards known to have expired"
+    )
     webhooks: bool = Field(
         default=False, description="whether receivers may be registered that hear of the end of batches"
     )
