@@ -211,6 +211,4 @@ def list_batches(
 
     stdout.print(batches_table(rows))
     if any(row.get("best") for row in rows):
-        say(
-            "the best of many, not yet charged for the number of trials; stratopt batch results ranks what a batch found"
-        )
+        say("best of many, not yet charged for the number of trials; stratopt batch results BATCH ranks them")

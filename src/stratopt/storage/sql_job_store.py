@@ -180,10 +180,9 @@ class SqlJobStore(SqlJobReader):
             row = connection.execute(sql.EXPIRED.where(batches.c.batch_id == batch_id), {"now": now}).mappings().first()
             if row is None:
                 return False
+            # the deletion comes first: on a full disk it makes the room
             connection.execute(delete(batches).where(batches.c.batch_id == batch_id))
-            connection.execute(
-                insert(expired_batches).values(**row)
-            )  # after the deletion: on a full disk it made the room
+            connection.execute(insert(expired_batches).values(**row))
             return True
 
     def forget_expired(self, before: float) -> None:
@@ -258,9 +257,7 @@ def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: En
     )
     lost = was == sql.RUNNING and ending.is_cut_short
     counts = sql.NO_CHANGE | {sql.change_of(was): -count, sql.change_of(ending.state.value): count}
-    best = rows.best_parameters(
-        BestJob.of(told[0], ending.result)
-    )  # they end the same way: the first is the best of them
+    best = rows.best_parameters(BestJob.of(told[0], ending.result))  # of jobs that end the same way, the first
     sums = rows.costs(ending.resources, lost=lost)
     connection.execute(sql.COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **sums, **best})
     return [rows.read_event(event) for event in made]
