@@ -129,6 +129,7 @@ def _assemble(
             free_disk_bytes=lambda: free_disk_bytes(settings.data_dir),
             seconds_until_room=drain_rate.seconds_until,
         ),
+        retention_seconds=settings.retention_days * 86_400,
         may_dispatch=gate.has_room,
         forget=artifacts.delete,
         on_ended=ends.of_job,

@@ -66,7 +66,9 @@ class SettingFields(BaseModel):
         description="host names that requests may be addressed to, separated by commas",
     )
     retention_days: float = Field(
-        default=30.0, gt=0, description="how long finished batches and messages of webhooks are kept"
+        default=30.0,
+        gt=0,
+        description="how long finished batches and messages of webhooks are kept, and expired batches known afterwards",
     )
     webhooks: bool = Field(
         default=False, description="whether receivers may be registered that hear of the end of batches"

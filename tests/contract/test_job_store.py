@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from stratopt.optimization.batch_summary import BatchScope, BestJob
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError, ResourceExhaustionError
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits
@@ -17,6 +20,7 @@ from stratopt.optimization.jobs import (
     BatchId,
     BatchState,
     Ending,
+    ExpiredBatch,
     Failure,
     Job,
     JobId,
@@ -51,6 +55,7 @@ def make_batch(
     jobs: int = 2, *, created_at: float = 1.0, priority: int = 0, owner: str = ""
 ) -> tuple[Batch, list[Job]]:
     batch_id = BatchId(f"bat_{uuid4().hex}")
+    spec = JobSpec(strategy_id="s", strategy="RSI", symbol="BTC", timeframe="1d", start_date="2015-01-01")
     batch = Batch(
         batch_id=batch_id,
         state=BatchState.QUEUED,
@@ -61,8 +66,8 @@ def make_batch(
         created_at=created_at,
         priority=priority,
         owner=owner,
+        scope=BatchScope.of([spec] * jobs),
     )
-    spec = JobSpec(strategy_id="s", strategy="RSI", symbol="BTC", timeframe="1d")
     return batch, [
         Job(
             job_id=JobId(f"job_{uuid4().hex}"),
@@ -427,3 +432,122 @@ def test_the_time_of_keeping_begins_with_the_end(store: JobStore) -> None:
     store.finish(claimed.job_id, 1, SUCCESS, 50.0)
     store.end_batch(batch.batch_id, BatchState.COMPLETED, 50.0)
     assert (store.expired(59.0), store.expired(61.0)) == ([], [batch.batch_id])
+
+
+def success(sharpe_ratio: float | None) -> Ending:
+    return replace(SUCCESS, result={"out_of_sample": {"metrics": {"sharpe_ratio": sharpe_ratio}}})
+
+
+def end_all(store: JobStore, jobs: Sequence[Job], endings: Sequence[Ending], order: Sequence[int]) -> None:
+    for _ in jobs:
+        store.claim(full_batches=[], now=1.0)
+    for i in order:
+        assert store.finish(jobs[i].job_id, 1, endings[i], 2.0) is not None
+
+
+def best_of(store: JobStore, batch_id: str) -> BestJob | None:
+    found = store.batch(batch_id)
+    assert found is not None
+    (listed,) = (b for b in store.batches() if b.batch_id == batch_id)
+    assert listed.best == found.best
+    return found.best
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_the_best_job_is_the_same_in_whatever_order_they_end(store: JobStore, order: Sequence[int]) -> None:
+    """The highest out-of-sample Sharpe ratio wins, of equal ones the earlier job; a ratio that is not known never does."""
+    batch, jobs = make_batch(4)
+    store.submit(batch, jobs)
+    end_all(store, jobs, [success(0.5), success(1.25), success(None), success(1.25)], order)
+    same = {"strategy_id": "s", "symbol": "BTC", "timeframe": "1d"}
+    assert best_of(store, batch.batch_id) == BestJob(index=1, job_id=jobs[1].job_id, sharpe_ratio=1.25, **same)
+
+
+def test_the_best_so_far_is_known_while_others_run_and_stays_when_they_fail(store: JobStore) -> None:
+    batch, jobs = make_batch(4)
+    store.submit(batch, jobs)
+    assert best_of(store, batch.batch_id) is None
+    for _ in range(3):
+        store.claim(full_batches=[], now=1.0)
+    seen = []
+    for job, ending in zip(jobs[:3], (FAILURE, success(-0.5), success(-0.25)), strict=True):
+        store.finish(job.job_id, 1, ending, 2.0)
+        best = best_of(store, batch.batch_id)
+        seen.append(best and (best.index, best.sharpe_ratio))
+    assert seen == [None, (1, -0.5), (2, -0.25)]
+    store.end_queued(batch.batch_id, CANCELLED, 3.0)
+    store.end_batch(batch.batch_id, BatchState.COMPLETED, 3.0)
+    best = best_of(store, batch.batch_id)
+    assert best is not None
+    assert best.job_id == jobs[2].job_id
+
+
+@pytest.mark.parametrize("ending", [SUCCESS, success(None), success(math.nan), success(math.inf), FAILURE])
+def test_a_job_without_a_sharpe_ratio_is_never_the_best(store: JobStore, ending: Ending) -> None:
+    batch, jobs = make_batch(1)
+    store.submit(batch, jobs)
+    end_all(store, jobs, [ending], [0])
+    assert best_of(store, batch.batch_id) is None
+
+
+def test_the_best_is_not_told_where_earlier_jobs_were_not_compared(store: JobStore) -> None:
+    """A batch without a scope is one of an older release: some of its jobs may have ended before anybody looked."""
+    batch, jobs = make_batch(1)
+    store.submit(replace(batch, scope=None), jobs)
+    end_all(store, jobs, [success(1.0)], [0])
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert (found.scope, found.best) == (None, None)
+
+
+def test_an_old_attempt_is_not_the_best(store: JobStore) -> None:
+    batch, jobs = make_batch(1)
+    store.submit(batch, jobs)
+    store.claim(full_batches=[], now=1.0)
+    store.release(jobs[0].job_id, 1, "signal SIGKILL", 2.0)
+    store.claim(full_batches=[], now=2.0)
+    assert store.finish(jobs[0].job_id, 1, success(9.0), 3.0) is None
+    assert best_of(store, batch.batch_id) is None
+
+
+def expiring(store: JobStore, *, owner: str = "") -> Batch:
+    """A batch that ended at 2 and is kept until 11."""
+    batch, jobs = make_batch(1, owner=owner)
+    store.submit(replace(batch, expires_at=10.0), jobs)
+    store.end_queued(batch.batch_id, CANCELLED, 1.5)
+    store.end_batch(batch.batch_id, BatchState.CANCELLED, 2.0)
+    return batch
+
+
+def test_an_expired_batch_is_removed_and_remembered_for_its_owner(store: JobStore) -> None:
+    gone, kept = expiring(store, owner="a"), expiring(store, owner="b")
+    assert store.expire_batch(gone.batch_id, 12.0)
+    assert store.batch(gone.batch_id) is None
+    assert (store.jobs(gone.batch_id), store.events(gone.batch_id)) == ([], [])
+    assert store.expired_batch(gone.batch_id) == ExpiredBatch(batch_id=gone.batch_id, owner="a", expired_at=11.0)
+    assert store.expired_batch(kept.batch_id) is None
+    assert set(store.batch_ids()) == set(store.expired(12.0)) == {kept.batch_id}
+
+
+def test_what_is_not_expired_is_not_removed(store: JobStore) -> None:
+    """Nor is what runs, what is kept for ever, and what somebody has deleted in the meantime."""
+    early, deleted = expiring(store), expiring(store)
+    unfinished, forever = make_batch(1), make_batch(1)
+    for batch, jobs in (unfinished, forever):
+        store.submit(replace(batch, expires_at=10.0) if batch is unfinished[0] else batch, jobs)
+    store.end_queued(forever[0].batch_id, CANCELLED, 2.0)
+    store.end_batch(forever[0].batch_id, BatchState.CANCELLED, 2.0)
+    store.delete_batch(deleted.batch_id)
+    assert not store.expire_batch(early.batch_id, 11.0)
+    assert not any(store.expire_batch(b.batch_id, 99.0) for b in (unfinished[0], forever[0], deleted))
+    assert set(store.batch_ids()) == {early.batch_id, unfinished[0].batch_id, forever[0].batch_id}
+    assert store.expired_batch(deleted.batch_id) is None
+
+
+def test_expired_batches_are_forgotten_by_age(store: JobStore) -> None:
+    gone = expiring(store)
+    store.expire_batch(gone.batch_id, 12.0)
+    store.forget_expired(11.0)
+    assert store.expired_batch(gone.batch_id) is not None
+    store.forget_expired(11.5)
+    assert store.expired_batch(gone.batch_id) is None

@@ -176,6 +176,7 @@ def assert_invariants(server: Server, *, ended: bool = True) -> None:
         counts = {name: batch[name] for name in ("queued", "running", *sorted(TERMINAL_JOBS))}
         assert counts == {name: states.get(name, 0) for name in counts}, f"I4: {batch_id} {counts} {states}"
         assert batch["total"] == len(mine), "I4"
+        assert batch["best_index"] == _best(batch, mine), f"I4: {batch_id} best {batch['best_index']}"
         if ended:
             assert batch["state"] in TERMINAL_BATCHES, f"I1: {batch_id} is {batch['state']}"
             assert set(states) <= TERMINAL_JOBS, f"I1: {states}"
@@ -194,6 +195,17 @@ def assert_invariants(server: Server, *, ended: bool = True) -> None:
                 assert (server.data_dir / "artifacts" / batch_id / name).exists(), f"I6: {name} of {job['job_id']}"
     for attempt in server.rows("SELECT a.*, j.fence AS newest FROM attempts a JOIN jobs j USING (job_id)"):
         assert attempt["outcome"] != "succeeded" or attempt["fence"] == attempt["newest"], "I8"
+
+
+def _best(batch: dict[str, Any], jobs: Sequence[dict[str, Any]]) -> int | None:
+    """The job with the highest out-of-sample Sharpe ratio, the earlier of equal ones; of older releases' batches it is not known."""
+    ratios = {
+        job["position"]: json.loads(job["result"])["out_of_sample"]["metrics"]["sharpe_ratio"]
+        for job in jobs
+        if job["result"]
+    }
+    known = [(-ratio, position) for position, ratio in ratios.items() if ratio is not None]
+    return min(known)[1] if known and batch["strategies"] is not None else None
 
 
 class History:

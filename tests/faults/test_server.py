@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from stratopt.cli.output import EXIT_UNEXPECTED
-from stratopt.client.errors import ApiError, ConnectionFailedError, ServerUnavailableError
+from stratopt.client.errors import ApiError, ConnectionFailedError, NotFoundError, ServerUnavailableError
 from stratopt.storage.migrate import HEAD
 
 from .conftest import BASE
@@ -40,6 +40,8 @@ COMMITS = ("claim", "progress", "finish", "end_batch")
 ADDED_SINCE_THE_FIRST_RELEASE = (
     *("worker_seconds", "cpu_seconds", "peak_memory_bytes", "evaluations"),
     *("traceparent", "lost_attempts"),
+    *("strategies", "symbols", "timeframes", "start_date", "end_date"),
+    *("best_job", "best_index", "best_sharpe_ratio"),
 )
 
 
@@ -137,6 +139,33 @@ def test_6_a_deletion_cut_by_a_crash_keeps_all_or_nothing(victim: Server, expect
         table = victim.client().request("GET", f"/api/v1/optimize/batch/{batch_id}/results/quick0/equity")
         assert table.text.splitlines()[-1].startswith('{"type":"end"')
     assert other.batch_id in victim.acknowledged
+    assert_invariants(victim)
+
+
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+def test_6_a_removal_by_age_cut_by_a_crash_is_made_once_and_told(
+    victim: Server, expected: dict[str, str], when: str
+) -> None:
+    """The batch ended with a second to be kept; the next server dies while it removes it, the one after that answers 410."""
+    victim.start()
+    kept = victim.submit(BASE).wait()
+    victim.stop()
+    victim.start(retention_days=1e-6)
+    gone = victim.submit(BASE).wait()
+    victim.stop()
+    victim.start(wait=False, crash_point=f"expire.{when}")
+    victim.wait_until_dead()
+    rows = {row["batch_id"] for row in victim.rows("SELECT batch_id FROM batches")}
+    told = {row["batch_id"] for row in victim.rows("SELECT batch_id FROM expired_batches")}
+    both = {kept.batch_id, gone.batch_id}
+    assert (rows, told) == ((both, set()) if when == "before_commit" else ({kept.batch_id}, {gone.batch_id}))
+    victim.start()
+    until(lambda: not (victim.data_dir / "artifacts" / gone.batch_id).exists())
+    with pytest.raises(NotFoundError) as refused:
+        victim.client().batch(gone.batch_id)
+    assert (refused.value.status, refused.value.code) == (410, "batch_expired")
+    victim.acknowledged.remove(gone.batch_id)
+    assert_same_results(victim.client().batch(kept.batch_id), expected)
     assert_invariants(victim)
 
 
@@ -425,13 +454,17 @@ def test_22_a_store_of_the_first_release_with_work_under_way_is_migrated_and_goe
     with sqlite3.connect(victim.data_dir / "stratopt.sqlite") as connection:
         for column in ADDED_SINCE_THE_FIRST_RELEASE:
             connection.execute(f"ALTER TABLE batches DROP COLUMN {column}")
+        connection.execute("DROP TABLE expired_batches")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     victim.start()
     assert_same_results(victim.client().batch(ended.batch_id), expected)
-    found = results(victim.client().batch(under_way.batch_id).wait())
+    under_way = victim.client().batch(under_way.batch_id).wait()
+    found = results(under_way)
     assert set(found) == {*expected, "slow"}
     assert {name: found[name] for name in expected} == expected
+    assert (under_way.status["symbols"], under_way.status["best"]) == (None, None)  # some of its jobs were not compared
+    assert victim.submit(BASE).wait().status["best"] is not None
     assert_invariants(victim)
 
 

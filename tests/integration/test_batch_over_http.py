@@ -261,6 +261,22 @@ def test_batches_are_listed_page_by_page_and_deleted(http: httpx2.Client, client
         client.batch(last["batch_id"])
 
 
+def test_rows_of_the_list_tell_what_a_batch_is_about_and_its_best_result(http: httpx2.Client, client: Client) -> None:
+    common = {**quick(), "symbols": ["ETH", "BTC"], "start_date": "2016-01-01", "end_date": "2021-01-01"}
+    del common["asset"]
+    request = {"strategies": ["RSI", "HigherClose", "Raises"], "common_config": common, "label": "rows"}
+    batch = client.optimize_batch(request).wait()
+    (row,) = http.get("/api/v1/optimize/batch", params={"label": "rows"}).json()["data"]
+    assert row == http.get(f"/api/v1/optimize/batch/{batch.batch_id}").json()
+    assert (row["strategies"], row["symbols"], row["timeframes"]) == (3, ["ETH", "BTC"], ["1d"])
+    assert (row["start_date"], row["end_date"]) == ("2016-01-01T00:00:00.000Z", "2021-01-01T00:00:00.000Z")
+    items = {item["job_id"]: item for item in batch.results() if item["result"]}
+    ratios = {name: item["result"]["out_of_sample"]["metrics"]["sharpe_ratio"] for name, item in items.items()}
+    ratio, first = max((ratio, name) for name, ratio in ratios.items() if ratio is not None)
+    identity = {name: items[first][name] for name in ("job_id", "strategy_id", "symbol", "timeframe")}
+    assert row["best"] == {**identity, "sharpe_ratio": ratio}
+
+
 def test_what_failed_can_be_tried_again(http: httpx2.Client, client: Client) -> None:
     batch = client.optimize_batch({"strategies": ["HigherClose", "Raises"], "common_config": quick()}).wait()
     again = http.post(f"/api/v1/optimize/batch/{batch.batch_id}/retry")

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,13 @@ def test_a_batch_is_submitted_followed_and_reported(server: str, home: Path, job
     batch_id = next(b["batch_id"] for b in listed if b["label"] == "from the shell")
     results = json.loads(stratopt("batch", "results", batch_id, "--json", home=home, server=server).stdout)
     assert [item["status"] for item in results] == ["succeeded", "succeeded"]
+    shown = stratopt("batch", "list", home=home, server=server)
+    ratios = {r["strategy_id"]: r["result"]["out_of_sample"]["metrics"]["sharpe_ratio"] for r in results}
+    ratio, best = max((ratio, name) for name, ratio in ratios.items() if ratio is not None)
+    line, below = next(pair for pair in pairwise(shown.stdout.splitlines()) if batch_id in pair[0])
+    assert below.split()[2:] == ["BTC", "2/2", "succeeded"]
+    assert line.split() == [batch_id, "completed", best, "BTC", "1d", f"{ratio:.2f}"]
+    assert "not yet charged for the number of trials" in shown.stderr
     page = home / "report.html"
     assert (
         stratopt("batch", "report", batch_id, "-f", "html", "-o", str(page), home=home, server=server).returncode == 0

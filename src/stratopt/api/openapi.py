@@ -186,6 +186,8 @@ def _codes(method: str, path: str) -> list[str]:
         codes += ["not_found"]
     if path.startswith(API_PREFIX):
         codes += ["validation_failed"]
+    if path.startswith(ONE_BATCH):
+        codes += ["batch_expired"]
     if (method, path) == ("get", BATCH):
         codes += ["invalid_cursor"]
     if path.endswith(("/results", "/events", "/{table}")):

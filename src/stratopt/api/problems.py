@@ -35,6 +35,7 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "not_found": (404, "There is nothing here"),
     "method_not_allowed": (405, "This method is not supported here"),
     "not_acceptable": (406, "None of the accepted formats is offered"),
+    "batch_expired": (410, "The batch was kept long enough and is gone"),
     "batch_running": (409, "The batch has not ended"),
     "batch_not_finished": (409, "The batch has not ended"),
     "ambiguous_strategy_id": (409, "The strategy_id names several jobs"),

@@ -207,25 +207,8 @@ def list_batches(
     if not rows:
         say("no batches")
         return
-    shown = [
-        {
-            "batch_id": r["batch_id"],
-            "status": r["status"],
-            "done": f"{r['counts']['succeeded']}/{r['counts']['total']}",
-            "created_at": r["created_at"],
-            "label": Text(r["label"] or "").plain,
-        }
-        for r in rows
-    ]
-    stdout.print(
-        table(
-            [
-                ("batch_id", "Batch"),
-                ("status", "Status"),
-                ("done", "Succeeded"),
-                ("created_at", "Submitted"),
-                ("label", "Label"),
-            ],
-            shown,
-        )
-    )
+    from stratopt.cli.batch_list import batches_table
+
+    stdout.print(batches_table(rows))
+    if any(row.get("best") for row in rows):
+        say("best of many, not yet charged for the number of trials; stratopt batch results BATCH ranks them")

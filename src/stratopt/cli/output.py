@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from rich.box import SIMPLE_HEAD
@@ -48,15 +48,31 @@ def fail(message: str, code: int, hint: str | None = None) -> NoReturn:
     raise SystemExit(code)
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> Table:
-    """A table of ``columns`` (key, title); columns of numbers are right-aligned."""
+def table(
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    title: str | None = None,
+    whole: Collection[str] = (),
+) -> Table:
+    """A table of ``columns`` (key, title); columns of numbers are right-aligned, lines of ``whole`` ones are never broken."""
     made = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for key, label in columns:
         numeric = all(_is_number(row.get(key)) for row in rows) if rows else False
-        made.add_column(label, justify="right" if numeric else "left", min_width=len(label), overflow="fold")
+        made.add_column(
+            label,
+            justify="right" if numeric else "left",
+            min_width=len(label),
+            overflow="fold",
+            no_wrap=key in whole,
+        )
     for row in rows:
-        made.add_row(*("" if row.get(key) is None else str(row[key]) for key, _ in columns))
+        made.add_row(*(_cell(row.get(key)) for key, _ in columns))
     return made
+
+
+def _cell(value: Any) -> str | Text:
+    return value if isinstance(value, Text) else "" if value is None else str(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -47,10 +47,12 @@ class BatchOptimizationManager:
         What a worker needs to run a job; a StratoptError that it raises is the job's failure.
     limits : QueueLimits, optional
         How much may wait.
+    retention_seconds : float
+        How long it is known that a batch has expired.
     may_dispatch : callable
         Whether the machine has room for another job now (memory, CPU), beside so many that run.
     forget : callable
-        Hears of batches that were deleted: nothing refers to their tables any more.
+        Hears of batches that were deleted or expired: nothing refers to their tables any more.
     tidy : callable
         Hears now and then what time it is (Unix seconds), to remove what else has been kept long enough.
     announcement : callable
@@ -64,6 +66,7 @@ class BatchOptimizationManager:
         payload: Callable[[Job], Mapping[str, Any]],
         *,
         limits: QueueLimits | None = None,
+        retention_seconds: float = 30 * 86_400.0,
         may_dispatch: Callable[[int], bool] = lambda busy: True,
         forget: Callable[[str], None] = lambda batch_id: None,
         on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
@@ -75,6 +78,7 @@ class BatchOptimizationManager:
         self._executor = executor
         self._payload = payload
         self._limits = limits
+        self._retention_seconds = retention_seconds
         self._may_dispatch = may_dispatch
         self._forget = forget
         self._on_ended = on_ended
@@ -145,8 +149,7 @@ class BatchOptimizationManager:
     def delete(self, batch_id: str) -> None:
         """Remove a batch that has ended, then its tables; BatchOptimizationError where the store refuses it."""
         self.store.delete_batch(batch_id)
-        self._forget(batch_id)
-        self._revisions.forget(batch_id)
+        self._forget_removed(batch_id)
 
     def revision(self, batch_id: str) -> int:
         """A number that grows whenever something about the batch changed in this process."""
@@ -404,6 +407,16 @@ class BatchOptimizationManager:
             self._next["clock"] = now + CLOCK_SECONDS
         if now >= self._next["housekeeping"]:
             self._next["housekeeping"] = now + HOUSEKEEPING_SECONDS
-            for batch_id in self.store.expired(time.time()):
-                self.delete(batch_id)
+            self._remove_expired(time.time())
             self._tidy(time.time())
+
+    def _remove_expired(self, now: float) -> None:
+        """Remove what was kept long enough; that it was there is known for as long again."""
+        for batch_id in self.store.expired(now):
+            if self.store.expire_batch(batch_id, now):
+                self._forget_removed(batch_id)
+        self.store.forget_expired(now - self._retention_seconds)
+
+    def _forget_removed(self, batch_id: str) -> None:
+        self._forget(batch_id)
+        self._revisions.forget(batch_id)

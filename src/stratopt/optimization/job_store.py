@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stratopt.optimization.exceptions import ResourceExhaustionError
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+from stratopt.optimization.jobs import (
+    Batch,
+    BatchId,
+    BatchState,
+    Ending,
+    Event,
+    ExpiredBatch,
+    Job,
+    JobId,
+    JobState,
+)
 
 if TYPE_CHECKING:
     from stratopt.optimization.webhooks.messages import Delivery
@@ -87,7 +97,8 @@ class JobStore(Protocol):
     Every method is one transaction: it happens wholly and survives the process when the call returns, or it raises and nothing
     happened. It survives the machine too, except the last ``claim`` and ``progress``, which the next start would undo or repeat anyway.
     Safe to call from several threads. Only the supervisor calls ``claim``, ``finish``, ``finish_and_claim``, ``release``,
-    ``progress`` and ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows.
+    ``progress`` and ``end_batch``; terminal rows never change; ``seq`` of a batch's events is 1, 2, 3, ... without holes; ``counts`` always equals the rows,
+    and so does ``best`` where the batch has a ``scope``.
     """
 
     def submit(
@@ -232,6 +243,18 @@ class JobStore(Protocol):
 
     def delete_batch(self, batch_id: str) -> None:
         """Remove a finished batch; that there is none is no error."""
+        ...
+
+    def expire_batch(self, batch_id: str, now: float) -> bool:
+        """Remove one of ``expired`` and remember that it was there. False when it is gone or not expired."""
+        ...
+
+    def expired_batch(self, batch_id: str) -> ExpiredBatch | None:
+        """What is remembered of a batch that expired; of one that was deleted nothing is."""
+        ...
+
+    def forget_expired(self, before: float) -> None:
+        """Forget the batches that expired before this time."""
         ...
 
     def close(self) -> None:

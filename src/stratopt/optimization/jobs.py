@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType
 
+from stratopt.optimization.batch_summary import BatchScope, BestJob
 from stratopt.optimization.job_spec import JobSpec
 
 BatchId = NewType("BatchId", str)
@@ -131,6 +132,7 @@ class Batch:
     ``worker_seconds``, ``cpu_seconds``, ``evaluations`` are sums and ``peak_memory_bytes`` the largest over all attempts that have ended.
     ``lost_attempts`` of them were killed, died or cut off by a restart: of these the sums have what their worker told last.
     ``traceparent`` is the span of the request that submitted it, as W3C Trace Context writes it.
+    ``scope`` is None where a release that did not store it submitted the batch; then ``best`` stays None too.
     """
 
     batch_id: BatchId
@@ -158,6 +160,17 @@ class Batch:
     evaluations: int = 0
     lost_attempts: int = 0
     traceparent: str | None = None
+    scope: BatchScope | None = None
+    best: BestJob | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiredBatch:
+    """A batch that was removed because its time of keeping was over."""
+
+    batch_id: BatchId
+    owner: str
+    expired_at: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from stratopt.optimization.batch_summary import BestJob
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
+from stratopt.optimization.jobs import (
+    Batch,
+    BatchId,
+    BatchState,
+    Ending,
+    Event,
+    ExpiredBatch,
+    Job,
+    JobId,
+    JobState,
+)
 from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
 
@@ -27,6 +38,7 @@ class MemoryJobStore:
         self._of_batch: dict[str, list[str]] = {}
         self._events: dict[str, list[Event]] = {}
         self._keys: dict[tuple[str, str, str], tuple[str, str, float]] = {}
+        self._expired: dict[str, ExpiredBatch] = {}
 
     def close(self) -> None:
         """Nothing is held."""
@@ -109,6 +121,11 @@ class MemoryJobStore:
         with self._lock:
             ended = [b for b in self._batches.values() if b.state.is_terminal]
         return [b.batch_id for b in ended if b.expires_at is not None and b.expires_at < now]
+
+    def expired_batch(self, batch_id: str) -> ExpiredBatch | None:
+        """What is remembered of a batch that expired."""
+        with self._lock:
+            return self._expired.get(batch_id)
 
     def queue_length(self) -> int:
         """Queued jobs of all batches."""
@@ -285,15 +302,37 @@ class MemoryJobStore:
                 raise BatchOptimizationError(
                     f"batch {batch_id} is {batch.state}; cancel it first", code="batch_running", batch_id=batch_id
                 )
-            for job_id in self._of_batch.pop(batch_id):
-                del self._jobs[job_id]
-            del self._batches[batch_id], self._events[batch_id]
+            self._remove(batch_id)
+
+    def expire_batch(self, batch_id: str, now: float) -> bool:
+        """Remove an expired batch and remember that it was there."""
+        with self._lock:
+            if batch_id not in self.expired(now):
+                return False
+            batch = self._batches[batch_id]
+            assert batch.expires_at is not None
+            self._expired[batch_id] = ExpiredBatch(
+                batch_id=batch.batch_id, owner=batch.owner, expired_at=batch.expires_at
+            )
+            self._remove(batch_id)
+            return True
+
+    def forget_expired(self, before: float) -> None:
+        """Forget the batches that expired before this time."""
+        with self._lock:
+            self._expired = {name: one for name, one in self._expired.items() if one.expired_at >= before}
 
     # ---- inside the lock
 
+    def _remove(self, batch_id: str) -> None:
+        for job_id in self._of_batch.pop(batch_id):
+            del self._jobs[job_id]
+        del self._batches[batch_id], self._events[batch_id]
+
     def _end(self, job: Job, ending: Ending, now: float) -> Event:
         row = {"job_id": job.job_id, "position": job.index, "spec": rows.dump(job.spec.to_dict())}
-        event = self._event(job.batch_id, rows.EVENT_OF_STATE[ending.state], rows.ended_data(row, ending), now)
+        told = rows.ended_data(row, ending)
+        event = self._event(job.batch_id, rows.EVENT_OF_STATE[ending.state], told, now)
         self._jobs[job.job_id] = replace(
             job,
             state=ending.state,
@@ -306,8 +345,13 @@ class MemoryJobStore:
         )
         lost = job.state is JobState.RUNNING and ending.is_cut_short
         sums = self._sums(job.batch_id, ending.resources, lost=lost)
-        self._change(job.batch_id, {job.state.value: -1, ending.state.value: 1}, **sums)
+        best = self._best(job.batch_id, BestJob.of(told, ending.result))
+        self._change(job.batch_id, {job.state.value: -1, ending.state.value: 1}, best=best, **sums)
         return event
+
+    def _best(self, batch_id: BatchId, ended: BestJob | None) -> BestJob | None:
+        batch = self._batches[batch_id]
+        return ended if batch.scope and ended and ended.beats(batch.best) else batch.best
 
     def _sums(self, batch_id: BatchId, used: Mapping[str, Any], *, lost: bool) -> dict[str, float]:
         batch, added = self._batches[batch_id], rows.costs(used, lost=lost)

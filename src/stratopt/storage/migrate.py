@@ -9,7 +9,7 @@ from sqlalchemy import Engine, inspect, text
 from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.storage.failures import translated
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision; a test compares it with the migrations folder."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 from sqlalchemy import RowMapping
 
+from stratopt.optimization.batch_summary import BatchScope, BestJob
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId, JobState
 
@@ -53,7 +55,12 @@ def batch_row(batch: Batch) -> dict[str, Any]:
         "last_seq": 0,
         "row_version": 0,
         "traceparent": batch.traceparent,
+        **(_scope_row(batch.scope) if batch.scope else {}),
     }
+
+
+def _scope_row(scope: BatchScope) -> dict[str, Any]:
+    return {**asdict(scope), "symbols": dump(scope.symbols), "timeframes": dump(scope.timeframes)}
 
 
 def read_batch(row: RowMapping | Mapping[str, Any]) -> Batch:
@@ -79,8 +86,32 @@ def read_batch(row: RowMapping | Mapping[str, Any]) -> Batch:
         row_version=row["row_version"],
         failure=load(row["failure"]),
         traceparent=row["traceparent"],
+        scope=None if row["strategies"] is None else _read_scope(row),
+        best=_read_best(row),
         **{name: row[name] for name in SUMS},
     )
+
+
+def _read_scope(row: RowMapping | Mapping[str, Any]) -> BatchScope:
+    return BatchScope(
+        symbols=tuple(load(row["symbols"])),
+        timeframes=tuple(load(row["timeframes"])),
+        **{name: row[name] for name in ("strategies", "start_date", "end_date")},
+    )
+
+
+def _read_best(row: RowMapping | Mapping[str, Any]) -> BestJob | None:
+    if row["best_sharpe_ratio"] is None:
+        return None
+    return BestJob(index=row["best_index"], sharpe_ratio=row["best_sharpe_ratio"], **load(row["best_job"]))
+
+
+def best_parameters(ended: BestJob | None) -> dict[str, Any]:
+    """What ``statements.COUNT_ENDED`` wants to know of a job that may be the best of its batch."""
+    if ended is None:
+        return {"ratio": None, "place": None, "winner": None}
+    identity = {name: getattr(ended, name) for name in ("job_id", "strategy_id", "symbol", "timeframe")}
+    return {"ratio": ended.sharpe_ratio, "place": ended.index, "winner": dump(identity)}
 
 
 def job_row(job: Job) -> dict[str, Any]:

@@ -50,8 +50,25 @@ batches = Table(
     Column("evaluations", BigInteger, nullable=False, server_default="0"),
     Column("lost_attempts", Integer, nullable=False, server_default="0"),
     Column("traceparent", String(64)),
+    Column("strategies", Integer),
+    Column("symbols", Text),
+    Column("timeframes", Text),
+    Column("start_date", Float),
+    Column("end_date", Float),
+    Column("best_job", Text),
+    Column("best_index", Integer),
+    Column("best_sharpe_ratio", Float),
     Index("batches_by_age", "owner", "created_at", "batch_id"),
     Index("batches_by_state", "state"),
+)
+
+expired_batches = Table(
+    "expired_batches",
+    metadata,
+    Column("batch_id", String(40), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("expired_at", Float, nullable=False),
+    Index("expired_batches_by_age", "expired_at"),
 )
 
 jobs = Table(

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Engine, Select, or_, select, tuple_
 
-from stratopt.optimization.jobs import Batch, BatchState, Event, Job, JobState
+from stratopt.optimization.jobs import Batch, BatchState, Event, ExpiredBatch, Job, JobState
 from stratopt.storage import rows
 from stratopt.storage import statements as sql
 from stratopt.storage.failures import translated
-from stratopt.storage.schema import batches, jobs
+from stratopt.storage.schema import batches, expired_batches, jobs
 
 
 class SqlJobReader:
@@ -95,8 +95,12 @@ class SqlJobReader:
 
     def expired(self, now: float) -> Sequence[str]:
         """Finished batches whose time of keeping is over."""
-        query = select(batches.c.batch_id).where(batches.c.expires_at < now, batches.c.state.not_in(sql.LIVE_BATCHES))
-        return [row["batch_id"] for row in self._all(query)]
+        return [row["batch_id"] for row in self._all(sql.EXPIRED, {"now": now})]
+
+    def expired_batch(self, batch_id: str) -> ExpiredBatch | None:
+        """What is remembered of a batch that expired."""
+        row = self._first(select(expired_batches).where(expired_batches.c.batch_id == batch_id))
+        return None if row is None else ExpiredBatch(**row)
 
     def queue_length(self) -> int:
         """Queued jobs of all batches."""

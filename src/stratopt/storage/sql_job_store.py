@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, and_, bindparam, delete, insert, select, update
 
+from stratopt.optimization.batch_summary import BestJob
 from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
 from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId
@@ -17,7 +18,7 @@ from stratopt.storage import rows
 from stratopt.storage import statements as sql
 from stratopt.storage.dialects import RELAXED
 from stratopt.storage.failures import translated
-from stratopt.storage.schema import batches, deliveries, events, jobs, webhooks
+from stratopt.storage.schema import batches, deliveries, events, expired_batches, jobs, webhooks
 from stratopt.storage.sql_job_reader import SqlJobReader
 
 IDEMPOTENCY_SECONDS = 86_400.0
@@ -173,6 +174,22 @@ class SqlJobStore(SqlJobReader):
                 )
             connection.execute(delete(batches).where(batches.c.batch_id == batch_id))
 
+    def expire_batch(self, batch_id: str, now: float) -> bool:
+        """Remove an expired batch and remember that it was there."""
+        with self._write("expire") as connection:
+            row = connection.execute(sql.EXPIRED.where(batches.c.batch_id == batch_id), {"now": now}).mappings().first()
+            if row is None:
+                return False
+            # the deletion comes first: on a full disk it makes the room
+            connection.execute(delete(batches).where(batches.c.batch_id == batch_id))
+            connection.execute(insert(expired_batches).values(**row))
+            return True
+
+    def forget_expired(self, before: float) -> None:
+        """Forget the batches that expired before this time."""
+        with self._write("forget") as connection:
+            connection.execute(delete(expired_batches).where(expired_batches.c.expired_at < before))
+
     @contextmanager
     def _write(self, move: str, *, relaxed: bool = False) -> Iterator[Connection]:
         """A transaction. A ``relaxed`` one is only what the next start would do again: a claim, a progress."""
@@ -227,9 +244,10 @@ def _finish(connection: Connection, job_id: str, fence: int, ending: Ending, now
 def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: Ending, now: float) -> list[Event]:
     """The one way into a terminal state: rows, counters and events of jobs of one batch, all or none."""
     batch_id, count, last = ended[0]["batch_id"], len(ended), ended[0]["last_seq"]
+    told = [rows.ended_data(row, ending) for row in ended]
     made = [
-        rows.event_row(batch_id, last + 1 + i, rows.EVENT_OF_STATE[ending.state], rows.ended_data(row, ending), now)
-        for i, row in enumerate(ended)
+        rows.event_row(batch_id, last + 1 + i, rows.EVENT_OF_STATE[ending.state], data, now)
+        for i, data in enumerate(told)
     ]
     connection.execute(sql.ADD_EVENT, made)
     same = rows.ending_parameters(ending, now)
@@ -239,9 +257,9 @@ def _end_jobs(connection: Connection, ended: Sequence[Any], was: str, ending: En
     )
     lost = was == sql.RUNNING and ending.is_cut_short
     counts = sql.NO_CHANGE | {sql.change_of(was): -count, sql.change_of(ending.state.value): count}
-    connection.execute(
-        sql.COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **rows.costs(ending.resources, lost=lost)}
-    )
+    best = rows.best_parameters(BestJob.of(told[0], ending.result))  # of jobs that end the same way, the first
+    sums = rows.costs(ending.resources, lost=lost)
+    connection.execute(sql.COUNT_ENDED, {"of": batch_id, "last": last + count, **counts, **sums, **best})
     return [rows.read_event(event) for event in made]
 
 

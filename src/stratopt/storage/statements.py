@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Float, Integer, Text, and_, bindparam, case, delete, func, insert, or_, select, update
 
 from stratopt.optimization.jobs import BatchState, JobState
 from stratopt.storage.rows import COUNTED
@@ -42,6 +42,11 @@ LIVE_OF_OWNER = (
     .select_from(batches)
     .where(batches.c.state.in_(LIVE_BATCHES), batches.c.owner == bindparam("of_owner"))
 )
+
+EXPIRED = select(batches.c.batch_id, batches.c.owner, batches.c.expires_at.label("expired_at")).where(
+    batches.c.expires_at < bindparam("now"), batches.c.state.not_in(LIVE_BATCHES)
+)
+"""Finished batches whose time of keeping is over."""
 
 EVALUATIONS = select(
     func.sum(case((jobs.c.state.in_(OPEN_JOBS), jobs.c.evaluations_done), else_=jobs.c.evaluations_total)).label(
@@ -170,6 +175,22 @@ _COSTS = {
 }
 """Sums and the parameters of ``rows.costs``."""
 
+
+def _best() -> dict[str, Any]:
+    """The columns of the best job, new where the one that ends beats it (``rows.best_parameters``; NULL beats nothing).
+
+    A batch that came without a scope has jobs that nobody compared: its best is not known.
+    """
+    ratio, place = bindparam("ratio", type_=Float), bindparam("place", type_=Integer)
+    known = batches.c.best_sharpe_ratio
+    beats = and_(
+        batches.c.strategies.is_not(None),
+        or_(known.is_(None), ratio > known, and_(ratio == known, place < batches.c.best_index)),
+    )
+    new = {"best_sharpe_ratio": ratio, "best_index": place, "best_job": bindparam("winner", type_=Text)}
+    return {name: case((beats, value), else_=batches.c[name]) for name, value in new.items()}
+
+
 COUNT_REQUEUED = (
     update(batches)
     .where(batches.c.batch_id == bindparam("of"))
@@ -188,6 +209,7 @@ COUNT_ENDED = (
         **{count: batches.c[count] + bindparam(change_of(count)) for count in COUNTED},
         last_seq=bindparam("last"),
         **_COSTS,
+        **_best(),
         row_version=batches.c.row_version + 1,
     )
 )

@@ -183,8 +183,21 @@ class BatchResources(Answer):
     )
 
 
+class BestItem(Answer):
+    """The job with the highest out-of-sample Sharpe ratio so far, the earlier one where two have the same.
+
+    It is the best of many and not yet charged for the number of trials: whether it is more than luck, the report's ranking tells.
+    """
+
+    job_id: str
+    strategy_id: str
+    symbol: str
+    timeframe: str
+    sharpe_ratio: float = Field(description="Of a year, out of sample.")
+
+
 class BatchStatus(Answer):
-    """A batch. Times are RFC 3339 in UTC."""
+    """A batch. Times are RFC 3339 in UTC. What its jobs are about is null in batches of releases that did not store it; so is `best`."""
 
     batch_id: str
     status: str = Field(
@@ -192,6 +205,14 @@ class BatchStatus(Answer):
     )
     is_terminal: bool
     counts: Counts
+    strategies: int | None = Field(description="How many; one that was submitted twice counts twice.")
+    symbols: list[str] | None = Field(description="Of its jobs, each once, in the order of submission.")
+    timeframes: list[str] | None = Field(description="Of its jobs, each once, in the order of submission.")
+    start_date: str | None = Field(
+        description="The earliest that a job was asked to start at; null if one has no start."
+    )
+    end_date: str | None = Field(description="The latest that a job was asked to end at; null if one has no end.")
+    best: BestItem | None = Field(description="null until a job has an out-of-sample Sharpe ratio.")
     progress: BatchProgress
     queue_position: int | None
     created_at: str

@@ -42,6 +42,7 @@ CASES = [
     for code in answer.get("content", {}).get(PROBLEM_JSON, {}).get("examples", {})
 ]
 SUCCESS = Ending(state=JobState.SUCCEEDED, result={"summary": {}, "artifacts": {}})
+YEAR = 366 * 86_400.0
 FAILURE = Ending(state=JobState.FAILED, failure=Failure(code="strategy_error", message="it broke"))
 
 
@@ -234,6 +235,7 @@ def test_the_error_is_provoked_and_looks_like_its_example(
             s.query.update(format="pdf"),
             monkeypatch.setitem(sys.modules, "weasyprint", None),
         ),
+        "batch_expired": lambda: (s.end_batch(FAILURE), s.store.expire_batch(s.names["batch_id"], time.time() + YEAR)),
         "batch_running": s.submit,
         "batch_not_finished": s.submit,
         "nothing_to_retry": lambda: s.end_batch(SUCCESS),

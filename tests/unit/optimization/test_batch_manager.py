@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -83,14 +84,24 @@ def nothing_needed(job: Job) -> Mapping[str, Any]:
 
 @contextmanager
 def supervising(
-    store: Failing, payload: Callable[[Job], Mapping[str, Any]] = nothing_needed, executor: AtOnce | None = None
+    store: Failing,
+    payload: Callable[[Job], Mapping[str, Any]] = nothing_needed,
+    executor: AtOnce | None = None,
+    **more: Any,
 ) -> Iterator[BatchOptimizationManager]:
-    manager = BatchOptimizationManager(store, executor or AtOnce(), payload)
+    manager = BatchOptimizationManager(store, executor or AtOnce(), payload, **more)
     manager.start()
     try:
         yield manager
     finally:
         manager.stop()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        threading.Event().wait(0.005)
 
 
 def submit(manager: BatchOptimizationManager, jobs: int, batch: str = "bat_1", **more: Any) -> BatchId:
@@ -249,3 +260,20 @@ def test_a_job_that_waits_for_its_next_attempt_ends_with_its_batch(
     assert ended.state is (BatchState.CANCELLED if cancelled else BatchState.TIMED_OUT)
     assert (ended.counts["total"], ended.counts["cancelled"] + ended.counts["timed_out"]) == (1, 1)
     assert [event.kind for event in store.events(batch_id)] == ["strategy.failed", "batch.ended"]
+
+
+def test_what_was_kept_long_enough_is_removed_and_known_for_as_long_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the housekeeping; a batch that its user deletes leaves nothing behind."""
+    monkeypatch.setattr(batch_manager, "HOUSEKEEPING_SECONDS", 0.0)
+    forgotten: list[str] = []
+    store, now = Failing(), time.time()
+    with supervising(store, forget=forgotten.append, retention_seconds=3600.0) as manager:
+        for name, kept_seconds in (("bat_old", 0.001), ("bat_new", 7200.0), ("bat_deleted", 7200.0)):
+            manager.wait(submit(manager, 1, name, created_at=now, expires_at=now + kept_seconds), timeout=20)
+        manager.delete("bat_deleted")
+        until(lambda: store.expired_batch("bat_old") is not None)
+        until(lambda: set(forgotten) == {"bat_old", "bat_deleted"})
+        assert set(store.batch_ids()) == {"bat_new"}
+        assert store.expired_batch("bat_deleted") is None
+    with supervising(store, retention_seconds=0.0):
+        until(lambda: store.expired_batch("bat_old") is None)

@@ -49,6 +49,7 @@ def test_a_database_of_the_first_release_keeps_its_batches(tmp_path: Path) -> No
     assert found is not None
     assert (found.counts["succeeded"], found.row_version) == (1, 3)
     assert (found.worker_seconds, found.peak_memory_bytes) == (0.0, 0)
+    assert (found.scope, found.best) == (None, None)
     writer.dispose()
     reader.dispose()
 

@@ -22,15 +22,26 @@ from stratopt.optimization.artifacts import ArtifactFolders
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.batch_report import BatchAnalysisReport
 from stratopt.optimization.batch_statistics import warm_up
+from stratopt.optimization.batch_summary import BatchScope
 from stratopt.optimization.durations import Durations
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import IdempotencyKey
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState, counts_of_new_batch
+from stratopt.optimization.jobs import (
+    Batch,
+    BatchId,
+    BatchState,
+    ExpiredBatch,
+    Job,
+    JobId,
+    JobState,
+    counts_of_new_batch,
+)
 from stratopt.optimization.result_aggregator import ResultAggregator
 from stratopt.wire.base import rfc3339
 from stratopt.wire.optimization import BatchRequest, SingleRequest
 
 DEFAULT_DEADLINE_MINUTES = 240.0
+DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +52,7 @@ class OptimizationService:
     planner: Planner
     artifacts: ArtifactFolders
     webhooks: WebhookService
-    retention_seconds: float = 30 * 86_400.0
+    retention_seconds: float = 30 * DAY_SECONDS
     reports: ReportCache = field(default_factory=ReportCache)
     durations: Durations = field(default_factory=Durations)
 
@@ -105,6 +116,7 @@ class OptimizationService:
             created_at=now,
             traceparent=current_traceparent(),
             expires_at=now + self.retention_seconds,
+            scope=BatchScope.of(plan.specs),
         )
 
     def _submit(self, batch: Batch, plan: Plan, path: str, key: str | None) -> tuple[Batch, bool]:
@@ -134,11 +146,25 @@ class OptimizationService:
     # ---- look-ups
 
     def batch(self, batch_id: str, *, owner: str | None = None) -> Batch:
-        """The batch, or BatchOptimizationError ``not_found``; another owner's batch does not exist."""
+        """The batch, or BatchOptimizationError ``not_found`` or ``batch_expired``; another owner's batch does not exist."""
         batch = self.manager.store.batch(batch_id)
-        if batch is None or (owner is not None and batch.owner != owner):
-            raise BatchOptimizationError(f"there is no batch {batch_id!r}", code="not_found", batch_id=batch_id)
-        return batch
+        if batch is not None and owner in (None, batch.owner):
+            return batch
+        gone = self.manager.store.expired_batch(batch_id)
+        if gone is not None and owner in (None, gone.owner):
+            raise self._expired(gone)
+        raise BatchOptimizationError(f"there is no batch {batch_id!r}", code="not_found", batch_id=batch_id)
+
+    def _expired(self, gone: ExpiredBatch) -> BatchOptimizationError:
+        when, days = rfc3339(gone.expired_at), self.retention_seconds / DAY_SECONDS
+        return BatchOptimizationError(
+            f"batch {gone.batch_id} expired at {when} and was removed with its results; this server keeps finished batches for "
+            f"{days:g} days, which its operator sets with retention_days (STRATOPT_RETENTION_DAYS)",
+            code="batch_expired",
+            batch_id=gone.batch_id,
+            expired_at=when,
+            retention_days=days,
+        )
 
     def is_there(self, batch: Batch) -> bool:
         """Whether the batch has not been deleted since it was read."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
+from stratopt.optimization.batch_summary import BatchScope, BestJob
 from stratopt.optimization.jobs import Batch, Job
 from stratopt.wire.base import rfc3339
 
@@ -26,6 +27,8 @@ def batch_view(
         "status": batch.state.value,
         "is_terminal": batch.state.is_terminal,
         "counts": dict(batch.counts),
+        **_scope(batch.scope),
+        "best": None if batch.best is None else _best(batch.best),
         "progress": {
             "evaluations_done": done,
             "evaluations_total": total,
@@ -47,6 +50,23 @@ def batch_view(
         "error": None if batch.failure is None else dict(batch.failure),
         "links": {"self": base, **{name: f"{base}/{name}" for name in ("results", "events", "report", "cancel")}},
     }
+
+
+def _scope(scope: BatchScope | None) -> dict[str, Any]:
+    """What the jobs are about; nulls where a release that did not store it submitted the batch."""
+    if scope is None:
+        return dict.fromkeys(("strategies", "symbols", "timeframes", "start_date", "end_date"))
+    return {
+        "strategies": scope.strategies,
+        "symbols": list(scope.symbols),
+        "timeframes": list(scope.timeframes),
+        "start_date": rfc3339(scope.start_date),
+        "end_date": rfc3339(scope.end_date),
+    }
+
+
+def _best(best: BestJob) -> dict[str, Any]:
+    return {name: getattr(best, name) for name in ("job_id", "strategy_id", "symbol", "timeframe", "sharpe_ratio")}
 
 
 def batch_resources(batch: Batch, usage: Sequence[Mapping[str, float]], now: float) -> dict[str, Any]:
