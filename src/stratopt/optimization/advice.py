@@ -10,6 +10,8 @@ from typing import Any
 from stratopt.evaluation.verdict import FEWEST_TRADES
 from stratopt.optimization.batch_report import FailedItem, RankedResult, Recommendation
 
+UNHEARD_OF = 4.0
+"""Yearly Sharpe ratio out of sample."""
 SAME_BET = 0.9
 MOST_PAIRS = 3
 DEEP_DRAWDOWN = -0.5
@@ -26,6 +28,7 @@ def recommendations(
     """Advice on the batch, the most important first."""
     found: list[Recommendation] = []
     if ranking:
+        found += _on_wonders(ranking)
         found += _on_history(ranking, evidence)
         found += _on_search(ranking, evidence)
         found += _on_trading(ranking)
@@ -36,6 +39,17 @@ def recommendations(
             Recommendation(advice=f"Look at the error {code} of {names}.", because=f"{count} job(s) ended with it")
         )
     return found
+
+
+def _on_wonders(ranking: Sequence[RankedResult]) -> Iterator[Recommendation]:
+    wonders = [r for r in ranking if (r.out_of_sample["sharpe_ratio"] or 0.0) > UNHEARD_OF]
+    if wonders:
+        best = max(wonders, key=lambda r: r.out_of_sample["sharpe_ratio"] or 0.0)
+        whose = _name(best) if len(wonders) == 1 else f"{len(wonders)} strategies, first of all of {_name(best)},"
+        yield Recommendation(
+            advice=f"Look for a mistake in the rules, the data or the costs of {whose} before you believe it.",
+            because=f"a Sharpe ratio of {best.out_of_sample['sharpe_ratio']:.2f} out of sample is too good to be true; above {UNHEARD_OF:.0f} hardly any strategy is known",
+        )
 
 
 def _on_history(ranking: Sequence[RankedResult], evidence: Mapping[str, Any] | None) -> Iterator[Recommendation]:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from stratopt.evaluation.verdict import Verdict
+from stratopt.optimization.advice import recommendations
 from stratopt.optimization.batch_statistics import batch_statistics
 from stratopt.optimization.jobs import BatchState, JobState
 from stratopt.optimization.result_aggregator import ResultAggregator, Thresholds
@@ -68,6 +69,17 @@ def test_every_recommendation_names_a_number(report):
     """Advice without a reason is none."""
     assert report.recommendations
     assert all(any(c.isdigit() for c in r.because) for r in report.recommendations)
+
+
+def test_what_is_too_good_to_be_true_is_told_first(report):
+    """No test of luck finds a strategy that knows the future."""
+    first, *others = report.ranking
+    wonder = replace(first, out_of_sample={**first.out_of_sample, "sharpe_ratio": 9.78})
+    told = recommendations([wonder, *others], [], report.evidence, report.correlation)[0]
+    assert first.strategy_id in told.advice
+    assert "9.78 out of sample is too good to be true" in told.because
+    honest = recommendations(report.ranking, [], report.evidence, report.correlation)
+    assert not any("too good" in r.because for r in honest)
 
 
 def test_the_best_of_a_bad_batch_is_not_excellent():
