@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -23,7 +23,8 @@ ApiKey = Annotated[
 BatchId = Annotated[str, typer.Argument(help="bat_...")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end and print the ranking.")]
-FailOn = Annotated[str, typer.Option("--fail-on", help="Exit with 7 when any, all or never strategies failed.")]
+FailureRule = Literal["any", "all", "never"]
+FailOn = Annotated[FailureRule, typer.Option("--fail-on", help="Exit with 7 when any, all or never strategies failed.")]
 SECOND_THOUGHT_SECONDS = 3.0
 
 
@@ -58,7 +59,7 @@ def submit(
         _tell_submitted(client.optimize_batch(read_request(request)), watch, as_json, fail_on)
 
 
-def _tell_submitted(batch: Any, watch: bool, as_json: bool, fail_on: str) -> None:
+def _tell_submitted(batch: Any, watch: bool, as_json: bool, fail_on: FailureRule) -> None:
     for warning in batch.status["warnings"]:
         say(f"warning: {warning}", "yellow")
     if watch:
@@ -83,12 +84,10 @@ def watch(
         _follow(client.batch(batch_id), as_json, fail_on)
 
 
-def _follow(batch: Any, as_json: bool, fail_on: str) -> None:
+def _follow(batch: Any, as_json: bool, fail_on: FailureRule) -> None:
     from stratopt.cli.watching import exit_code, show_ranking
     from stratopt.cli.watching import watch as follow
 
-    if fail_on not in {"any", "all", "never"}:
-        fail(f"--fail-on is any, all or never, not {fail_on!r}", EXIT_USAGE)
     try:
         say(f"watching {batch.batch_id}; Ctrl-C leaves it running, a second Ctrl-C cancels it")
         follow(batch)

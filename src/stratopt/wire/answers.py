@@ -118,7 +118,7 @@ class SeriesList(Answer):
 
 
 class ObjectiveList(Answer):
-    """What a search may maximise, and the engines."""
+    """What a search may maximise, and the engines that are installed on the server."""
 
     objectives: list[str]
     algorithms: list[str]

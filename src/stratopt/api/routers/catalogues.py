@@ -43,5 +43,6 @@ def list_symbols(service: Service, caller: Reader) -> Response:
 
 @router.get("/objectives", summary="Objectives and algorithms", response_model=ObjectiveList)
 def list_objectives(caller: Reader) -> Response:
-    """What a search may maximise, and the engines."""
-    return JsonResponse({"objectives": list(OBJECTIVES), "algorithms": list(ALGORITHMS)})
+    """What a search may maximise, and the engines that are installed here."""
+    installed = [name for name, algorithm in ALGORITHMS.items() if algorithm.is_installed]
+    return JsonResponse({"objectives": list(OBJECTIVES), "algorithms": installed})
