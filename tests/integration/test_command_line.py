@@ -256,7 +256,7 @@ def test_a_port_that_is_taken_gets_a_sentence(tmp_path: Path) -> None:
         (["optimize", "RSI", "--start", "2019-01-01", "--end", "2018-01-01"], 3, "after"),
         (["batch", "list"], 6, "stratopt serve"),
         (["batch", "submit", "/nowhere.json"], 3, "cannot read"),
-        (["batch", "submit", "/nowhere.json", "--fail-on", "some"], 2, "'any', 'all', 'never'"),
+        (["batch", "submit", "/nowhere.json", "--fail-on", "some"], 2, "'some' is not one of"),
         (["nonsense"], 2, "No such command"),
         (["serve", "--host", "0.0.0.0"], 3, "API keys"),
         (["keys", "revoke", "key_none"], 5, "no key"),
