@@ -20,6 +20,7 @@ from stratopt.optimization.jobs import (
     BatchId,
     BatchState,
     Ending,
+    EvaluationCounts,
     ExpiredBatch,
     Failure,
     Job,
@@ -342,10 +343,23 @@ def test_progress_is_kept_for_running_jobs_only(store: JobStore) -> None:
     store.claim(full_batches=[], now=1.0)
     store.progress({job.job_id: {"evaluations": 7} for job in jobs}, {batch.batch_id: 12.5})
     assert [job.evaluations_done for job in store.jobs(batch.batch_id)] == [7, 0]
-    assert store.evaluations(batch.batch_id) == (7, 20)
+    assert store.evaluations(batch.batch_id) == EvaluationCounts(done=7, settled=7, total=20)
     found = store.batch(batch.batch_id)
     assert found is not None
     assert found.elapsed_seconds == 12.5
+
+
+def test_evaluations_that_were_cancelled_are_settled_and_not_done(store: JobStore) -> None:
+    batch, jobs = make_batch(2)
+    store.submit(batch, jobs)
+    job = store.claim(full_batches=[], now=1.0)
+    assert job is not None
+    store.progress({job.job_id: {"evaluations": 7}}, {})
+    store.finish(job.job_id, job.fence, CANCELLED, 2.0)
+    assert store.evaluations(batch.batch_id) == EvaluationCounts(done=7, settled=10, total=20)
+    store.end_queued(batch.batch_id, CANCELLED, 3.0)
+    assert store.evaluations(batch.batch_id) == EvaluationCounts(done=7, settled=20, total=20)
+    assert store.evaluations("bat_none") == EvaluationCounts(done=0, settled=0, total=0)
 
 
 def test_a_batch_expires_when_it_has_ended_and_its_time_is_over(store: JobStore) -> None:

@@ -12,6 +12,7 @@ from stratopt.optimization.jobs import (
     BatchId,
     BatchState,
     Ending,
+    EvaluationCounts,
     Event,
     ExpiredBatch,
     Job,
@@ -237,8 +238,8 @@ class JobStore(Protocol):
         """
         ...
 
-    def evaluations(self, batch_id: str) -> tuple[int, int]:
-        """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
+    def evaluations(self, batch_id: str) -> EvaluationCounts:
+        """Evaluations over all jobs of a batch."""
         ...
 
     def delete_batch(self, batch_id: str) -> None:

@@ -165,6 +165,15 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluationCounts:
+    """Evaluations over all jobs of a batch: ``done`` really, ``total`` planned, ``settled`` of the plan as ended jobs do nothing more."""
+
+    done: int
+    settled: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExpiredBatch:
     """A batch that was removed because its time of keeping was over."""
 

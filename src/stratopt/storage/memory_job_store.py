@@ -16,6 +16,7 @@ from stratopt.optimization.jobs import (
     BatchId,
     BatchState,
     Ending,
+    EvaluationCounts,
     Event,
     ExpiredBatch,
     Job,
@@ -137,11 +138,14 @@ class MemoryJobStore:
         place = (-own.priority, own.created_at)
         return sum(b.counts["queued"] for b in self.unfinished() if (-b.priority, b.created_at) < place)
 
-    def evaluations(self, batch_id: str) -> tuple[int, int]:
-        """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
+    def evaluations(self, batch_id: str) -> EvaluationCounts:
+        """Evaluations over all jobs of a batch."""
         found = self.jobs(batch_id)
-        done = sum(job.evaluations_total if job.state.is_terminal else job.evaluations_done for job in found)
-        return done, sum(job.evaluations_total for job in found)
+        return EvaluationCounts(
+            done=sum(job.evaluations_done for job in found),
+            settled=sum(job.evaluations_total if job.state.is_terminal else job.evaluations_done for job in found),
+            total=sum(job.evaluations_total for job in found),
+        )
 
     # ---- moves
 

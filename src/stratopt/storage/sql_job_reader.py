@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Select, or_, select, tuple_
 
-from stratopt.optimization.jobs import Batch, BatchState, Event, ExpiredBatch, Job, JobState
+from stratopt.optimization.jobs import Batch, BatchState, EvaluationCounts, Event, ExpiredBatch, Job, JobState
 from stratopt.storage import rows
 from stratopt.storage import statements as sql
 from stratopt.storage.failures import translated
@@ -110,10 +110,10 @@ class SqlJobReader:
         """Queued jobs of batches that come before this one."""
         return self._number(sql.WAITING_BEFORE, {"of": batch_id})
 
-    def evaluations(self, batch_id: str) -> tuple[int, int]:
-        """Evaluations done and planned over all jobs of a batch; an ended job counts in full."""
-        row = self._first(sql.EVALUATIONS, {"of": batch_id})
-        return (int(row["done"] or 0), int(row["total"] or 0)) if row else (0, 0)
+    def evaluations(self, batch_id: str) -> EvaluationCounts:
+        """Evaluations over all jobs of a batch."""
+        row = self._first(sql.EVALUATIONS, {"of": batch_id}) or {}
+        return EvaluationCounts(**{name: int(row.get(name) or 0) for name in ("done", "settled", "total")})
 
     def _number(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> int:
         with translated(), self._reader.connect() as connection:

@@ -49,8 +49,9 @@ EXPIRED = select(batches.c.batch_id, batches.c.owner, batches.c.expires_at.label
 """Finished batches whose time of keeping is over."""
 
 EVALUATIONS = select(
+    func.sum(jobs.c.evaluations_done).label("done"),
     func.sum(case((jobs.c.state.in_(OPEN_JOBS), jobs.c.evaluations_done), else_=jobs.c.evaluations_total)).label(
-        "done"
+        "settled"
     ),
     func.sum(jobs.c.evaluations_total).label("total"),
 ).where(jobs.c.batch_id == bindparam("of"))

@@ -139,9 +139,9 @@ class Counts(Answer):
 class BatchProgress(Answer):
     """How far a batch is."""
 
-    evaluations_done: int
-    evaluations_total: int
-    fraction: float
+    evaluations_done: int = Field(description="That were really made.")
+    evaluations_total: int = Field(description="That were planned; a search may end earlier.")
+    fraction: float = Field(description="Of the plan that is settled: of jobs that have ended, nothing is left to do.")
     eta_seconds: float | None
 
 

@@ -7,20 +7,19 @@ from typing import Any
 
 from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
 from stratopt.optimization.batch_summary import BatchScope, BestJob
-from stratopt.optimization.jobs import Batch, Job
+from stratopt.optimization.jobs import Batch, EvaluationCounts, Job
 from stratopt.wire.base import rfc3339
 
 
 def batch_view(
     batch: Batch,
     *,
-    evaluations: tuple[int, int],
+    evaluations: EvaluationCounts,
     queue_position: int | None,
     usage: Sequence[Mapping[str, float]],
     now: float,
 ) -> dict[str, Any]:
     """A batch as a status document; ``usage`` is what its running jobs cost so far."""
-    done, total = evaluations
     base = f"/api/v1/optimize/batch/{batch.batch_id}"
     return {
         "batch_id": batch.batch_id,
@@ -30,10 +29,10 @@ def batch_view(
         **_scope(batch.scope),
         "best": None if batch.best is None else _best(batch.best),
         "progress": {
-            "evaluations_done": done,
-            "evaluations_total": total,
-            "fraction": round(_fraction(batch, done, total), 6),
-            "eta_seconds": _eta(batch, done, total, now),
+            "evaluations_done": evaluations.done,
+            "evaluations_total": evaluations.total,
+            "fraction": round(_fraction(batch, evaluations), 6),
+            "eta_seconds": _eta(batch, evaluations, now),
         },
         "queue_position": queue_position,
         "created_at": rfc3339(batch.created_at),
@@ -92,20 +91,21 @@ def batch_resources(batch: Batch, usage: Sequence[Mapping[str, float]], now: flo
     }
 
 
-def _fraction(batch: Batch, done: int, total: int) -> float:
+def _fraction(batch: Batch, evaluations: EvaluationCounts) -> float:
     ended = batch.counts["total"] - batch.counts["queued"] - batch.counts["running"]
     if batch.state.is_terminal:
         return 1.0
-    return done / total if total else ended / max(1, batch.counts["total"])
+    return evaluations.settled / evaluations.total if evaluations.total else ended / max(1, batch.counts["total"])
 
 
-def _eta(batch: Batch, done: int, total: int, now: float) -> float | None:
+def _eta(batch: Batch, evaluations: EvaluationCounts, now: float) -> float | None:
     """Seconds left at the mean speed so far; None where nothing was measured yet."""
     if batch.state.is_terminal:
         return 0.0
-    if batch.started_at is None or done <= 0:
+    if batch.started_at is None or evaluations.settled <= 0:
         return None
-    return round((total - done) * (now - batch.started_at) / done, 1)
+    left = evaluations.total - evaluations.settled
+    return round(left * (now - batch.started_at) / evaluations.settled, 1)
 
 
 def identity(job: Job) -> dict[str, Any]:
