@@ -28,8 +28,10 @@ from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Params
 from stratopt.strategies.base import Direction, Strategy
-from stratopt.strategies.look_ahead import refuse_look_ahead
+from stratopt.strategies.catalogue import BUILT_IN
+from stratopt.strategies.look_ahead import refuse_chosen_look_ahead, refuse_look_ahead
 
+MOST_OF_FRONT = 16
 MOST_WARMUP_SHARE = 0.25
 DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
 
@@ -61,7 +63,7 @@ def optimize_strategy(
     Raises
     ------
     StrategyError
-        ``look_ahead`` when the strategy knows the future.
+        ``look_ahead`` when the strategy knows the future, before the search or at a point that a search chose.
     OptimizationError
         ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
     """
@@ -72,14 +74,8 @@ def optimize_strategy(
     warmup = longest_warmup(strategy, space)
     first = _first_scored_bar(spec, bars, warmup)
     folds = _folds(spec, first, len(bars))
-    refuse_look_ahead(
-        strategy,
-        space,
-        bars,
-        direction=spec.execution.direction or Direction.LONG_ONLY,
-        warmup=warmup,
-        seed=spec.search_seed,
-    )
+    direction = spec.execution.direction or Direction.LONG_ONLY
+    refuse_look_ahead(strategy, space, bars, direction=direction, warmup=warmup, seed=spec.search_seed)
     evaluator = TrialEvaluator(
         bars=bars,
         strategy=strategy,
@@ -94,6 +90,9 @@ def optimize_strategy(
     searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
     searches = _search_all(spec, evaluator, searcher, folds, first)
     _refuse_without_trades(spec, strategy, searches)
+    if not any(strategy is known for known in BUILT_IN):
+        chosen = _chosen(spec, space, searches)
+        refuse_chosen_look_ahead(strategy, chosen, bars, direction=direction, warmup=warmup, seed=spec.search_seed)
     return _tell(spec, space, evaluator, searcher, searches, first, other_bars)
 
 
@@ -174,6 +173,19 @@ def _refuse_without_trades(spec: JobSpec, strategy: Strategy, searches: Sequence
             reasons=reasons,
             **cold,
         )
+
+
+def _chosen(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) -> Sequence[Params]:
+    """The distinct best points of all searches, the last one first, and of several objectives up to 16 of the front."""
+    points: list[Params] = [search.params for search in reversed(searches) if search.params is not None]
+    if len(spec.search.objectives or ()) > 1:
+        front = searches[-1].study.pareto_front()
+        places = np.linspace(0, len(front) - 1, min(len(front), MOST_OF_FRONT)).astype(int)
+        points += [front[int(place)].params for place in places]
+    distinct: dict[Hashable, Params] = {}
+    for params in points:
+        distinct.setdefault(space.key(params), params)
+    return list(distinct.values())
 
 
 def _never_warm(strategy: Strategy, search: Search) -> dict[str, int]:
