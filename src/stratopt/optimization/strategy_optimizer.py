@@ -23,6 +23,7 @@ from stratopt.optimization.robustness import examine
 from stratopt.optimization.searches import FINAL, Search, Searcher
 from stratopt.optimization.study_checkpoints import StudyCheckpoints
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
+from stratopt.optimization.without_score import refuse_without_score
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
@@ -65,7 +66,8 @@ def optimize_strategy(
     StrategyError
         ``look_ahead`` when the strategy knows the future, before the search or at a point that a search chose.
     OptimizationError
-        ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
+        ``no_trades`` when no search found a point that trades enough, ``infeasible`` when points traded and none has a score,
+        ``insufficient_data`` when the windows would be too short.
     """
     if strategy.needs_volume:
         _refuse_constant_volume(bars, strategy)
@@ -89,7 +91,7 @@ def optimize_strategy(
     inputs = {"bars": bars.content_hash, "strategy": strategy.source_hash, "code": code_hash()} if checkpoints else {}
     searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
     searches = _search_all(spec, evaluator, searcher, folds, first)
-    _refuse_without_trades(spec, strategy, searches)
+    refuse_without_score(spec, evaluator, searches)
     if not any(strategy is known for known in BUILT_IN):
         chosen = _chosen(spec, space, searches)
         refuse_chosen_look_ahead(strategy, chosen, bars, direction=direction, warmup=warmup, seed=spec.search_seed)
@@ -149,32 +151,6 @@ def _search_all(
     ]
 
 
-def _refuse_without_trades(spec: JobSpec, strategy: Strategy, searches: Sequence[Search]) -> None:
-    if any(search.params is None for search in searches if search.fold == FINAL) or all(
-        search.params is None for search in searches
-    ):
-        reasons: dict[str, int] = {}
-        for search in searches:
-            for reason, count in search.study.reasons().items():
-                reasons[reason] = reasons.get(reason, 0) + count
-        evaluated = sum(len(search.study.trials) for search in searches)
-        way_out = f"widen its parameter space or the date range, or lower min_trades ({spec.search.min_trades})"
-        if cold := _never_warm(strategy, searches[-1]):
-            points = len(searches[-1].study.trials)
-            others = "" if cold["points_never_warm"] == points else f"; for the others {way_out}"
-            way_out = (
-                f"{cold['points_never_warm']} of the {points} points of the last search never have their indicators: the shortest of these needs "
-                f"{cold['bars_needed']} bars and there are {cold['bars']}; search shorter periods or take more bars{others}"
-            )
-        raise OptimizationError(
-            f"none of {evaluated} evaluated points of {spec.strategy} on {spec.symbol} {spec.timeframe} has a score: {reasons}; {way_out}",
-            code="no_trades",
-            evaluated=evaluated,
-            reasons=reasons,
-            **cold,
-        )
-
-
 def _chosen(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) -> Sequence[Params]:
     """The distinct best points of all searches, the last one first, and of several objectives up to 16 of the front."""
     points: list[Params] = [search.params for search in reversed(searches) if search.params is not None]
@@ -186,13 +162,6 @@ def _chosen(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) ->
     for params in points:
         distinct.setdefault(space.key(params), params)
     return list(distinct.values())
-
-
-def _never_warm(strategy: Strategy, search: Search) -> dict[str, int]:
-    """Points of a search whose warm-up is as long as all its bars, the bars that the shortest of them needs, and the bars there."""
-    bars = search.window.train_stop
-    needed = [needs for trial in search.study.trials if (needs := strategy.warmup(trial.params) + 1) > bars]
-    return {"points_never_warm": len(needed), "bars_needed": min(needed), "bars": bars} if needed else {}
 
 
 def _tell(
