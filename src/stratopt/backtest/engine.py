@@ -21,7 +21,7 @@ from stratopt.market.bars import Bars
 from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.strategies.base import Direction, Strategy
 from stratopt.strategies.catalogue import BUILT_IN, get_strategy
-from stratopt.strategies.look_ahead import check_look_ahead
+from stratopt.strategies.look_ahead import glance_for_look_ahead
 
 
 def backtest_signals(
@@ -101,8 +101,9 @@ def backtest(
     ``strategy`` is a name of the catalogue or a Strategy. Sides come from ``execution.direction``, long only by default; the
     rest is as in ``backtest_signals``. StrategyError for an unknown name, ParameterSpaceError for a parameter out of its domain.
 
-    A strategy of your own that knows the future is refused (StrategyError ``look_ahead``, see ``check_look_ahead``): that costs a few calls of
-    it on at most some thousand bars. ``look_ahead=True`` simulates it all the same, to see what perfect knowledge would earn.
+    A strategy of your own that knows the future is refused (StrategyError ``look_ahead``) where that shows with these parameters at the
+    beginning of the series: that costs a few calls of it on at most 1,500 bars after the warm-up. ``check_look_ahead`` looks at later bars
+    too. ``look_ahead=True`` simulates it all the same, to see what perfect knowledge would earn.
     """
     require_bars(bars)
     execution = made_of(Execution, execution, "execution")
@@ -110,7 +111,7 @@ def backtest(
     direction = Direction(execution.direction or Direction.LONG_ONLY)
     target = found.target(bars, params, direction)
     if not look_ahead and not any(found is known for known in BUILT_IN):
-        check_look_ahead(found, bars, None if params is None else dict(params), direction=direction)
+        glance_for_look_ahead(found, bars, None if params is None else dict(params), direction=direction)
     return backtest_signals(bars, target, costs=costs, execution=execution, start=start, stop=stop)
 
 

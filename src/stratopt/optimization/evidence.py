@@ -37,6 +37,7 @@ from stratopt.search.study import StudyResult
 COST_MULTIPLES = (1.0, 2.0, 3.0)
 FEWEST_ROWS_A_BLOCK = 2
 PBO_BLOCKS = (16, 8)
+SAME_DIRECTION = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,14 +233,24 @@ def _trial_facts(
 
 
 def trial_overfitting(returns: AnyArray) -> dict[str, Any] | None:
-    """CSCV over the columns; None for fewer than two that vary or too few rows for eight blocks."""
-    varying = np.ptp(returns, axis=0) > 0
+    """CSCV over the columns; None for fewer than two that vary, for columns that are all the same but for their scale, as nothing was
+    chosen then, or too few rows for eight blocks.
+    """
+    varying = returns[:, np.ptp(returns, axis=0) > 0]
+    if varying.shape[1] < 2 or _all_same(varying):
+        return None
     for blocks in PBO_BLOCKS:
-        if returns.shape[0] // blocks >= FEWEST_ROWS_A_BLOCK and int(varying.sum()) >= 2:
-            sums, squares, rows = block_totals(returns[:, varying], blocks)
-            found = overfitting_by_group(sums, squares, rows, groups=[int(varying.sum())])[-1]
+        if returns.shape[0] // blocks >= FEWEST_ROWS_A_BLOCK:
+            sums, squares, rows = block_totals(varying, blocks)
+            found = overfitting_by_group(sums, squares, rows, groups=[varying.shape[1]])[-1]
             return {**dataclasses.asdict(found), "blocks": blocks}
     return None
+
+
+def _all_same(returns: AnyArray) -> bool:
+    """Whether every column, scaled to length 1, is the same: all have one Sharpe ratio in every block."""
+    directions = returns / np.linalg.norm(returns, axis=0)
+    return bool(np.ptp(directions, axis=1).max() < SAME_DIRECTION)
 
 
 def _trial_table(ledger: TrialLedger) -> dict[str, Any]:

@@ -23,13 +23,16 @@ from stratopt.optimization.robustness import examine
 from stratopt.optimization.searches import FINAL, Search, Searcher
 from stratopt.optimization.study_checkpoints import StudyCheckpoints
 from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
+from stratopt.optimization.without_score import refuse_without_score
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Params
 from stratopt.strategies.base import Direction, Strategy
-from stratopt.strategies.look_ahead import refuse_look_ahead
+from stratopt.strategies.catalogue import BUILT_IN
+from stratopt.strategies.look_ahead import refuse_chosen_look_ahead, refuse_look_ahead
 
+MOST_OF_FRONT = 16
 MOST_WARMUP_SHARE = 0.25
 DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
 
@@ -61,9 +64,10 @@ def optimize_strategy(
     Raises
     ------
     StrategyError
-        ``look_ahead`` when the strategy knows the future.
+        ``look_ahead`` when the strategy knows the future, before the search or at a point that a search chose.
     OptimizationError
-        ``no_trades`` when no search found a point that trades, ``insufficient_data`` when the windows would be too short.
+        ``no_trades`` when no search found a point that trades enough, ``infeasible`` when points traded and none has a score,
+        ``insufficient_data`` when the windows would be too short.
     """
     if strategy.needs_volume:
         _refuse_constant_volume(bars, strategy)
@@ -72,14 +76,8 @@ def optimize_strategy(
     warmup = longest_warmup(strategy, space)
     first = _first_scored_bar(spec, bars, warmup)
     folds = _folds(spec, first, len(bars))
-    refuse_look_ahead(
-        strategy,
-        space,
-        bars,
-        direction=spec.execution.direction or Direction.LONG_ONLY,
-        warmup=warmup,
-        seed=spec.search_seed,
-    )
+    direction = spec.execution.direction or Direction.LONG_ONLY
+    refuse_look_ahead(strategy, space, bars, direction=direction, warmup=warmup, seed=spec.search_seed)
     evaluator = TrialEvaluator(
         bars=bars,
         strategy=strategy,
@@ -93,7 +91,10 @@ def optimize_strategy(
     inputs = {"bars": bars.content_hash, "strategy": strategy.source_hash, "code": code_hash()} if checkpoints else {}
     searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
     searches = _search_all(spec, evaluator, searcher, folds, first)
-    _refuse_without_trades(spec, strategy, searches)
+    refuse_without_score(spec, evaluator, searches)
+    if not any(strategy is known for known in BUILT_IN):
+        chosen = _chosen(spec, space, searches)
+        refuse_chosen_look_ahead(strategy, chosen, bars, direction=direction, warmup=warmup, seed=spec.search_seed)
     return _tell(spec, space, evaluator, searcher, searches, first, other_bars)
 
 
@@ -150,37 +151,17 @@ def _search_all(
     ]
 
 
-def _refuse_without_trades(spec: JobSpec, strategy: Strategy, searches: Sequence[Search]) -> None:
-    if any(search.params is None for search in searches if search.fold == FINAL) or all(
-        search.params is None for search in searches
-    ):
-        reasons: dict[str, int] = {}
-        for search in searches:
-            for reason, count in search.study.reasons().items():
-                reasons[reason] = reasons.get(reason, 0) + count
-        evaluated = sum(len(search.study.trials) for search in searches)
-        way_out = f"widen its parameter space or the date range, or lower min_trades ({spec.search.min_trades})"
-        if cold := _never_warm(strategy, searches[-1]):
-            points = len(searches[-1].study.trials)
-            others = "" if cold["points_never_warm"] == points else f"; for the others {way_out}"
-            way_out = (
-                f"{cold['points_never_warm']} of the {points} points of the last search never have their indicators: the shortest of these needs "
-                f"{cold['bars_needed']} bars and there are {cold['bars']}; search shorter periods or take more bars{others}"
-            )
-        raise OptimizationError(
-            f"none of {evaluated} evaluated points of {spec.strategy} on {spec.symbol} {spec.timeframe} has a score: {reasons}; {way_out}",
-            code="no_trades",
-            evaluated=evaluated,
-            reasons=reasons,
-            **cold,
-        )
-
-
-def _never_warm(strategy: Strategy, search: Search) -> dict[str, int]:
-    """Points of a search whose warm-up is as long as all its bars, the bars that the shortest of them needs, and the bars there."""
-    bars = search.window.train_stop
-    needed = [needs for trial in search.study.trials if (needs := strategy.warmup(trial.params) + 1) > bars]
-    return {"points_never_warm": len(needed), "bars_needed": min(needed), "bars": bars} if needed else {}
+def _chosen(spec: JobSpec, space: ParameterSpace, searches: Sequence[Search]) -> Sequence[Params]:
+    """The distinct best points of all searches, the last one first, and of several objectives up to 16 of the front."""
+    points: list[Params] = [search.params for search in reversed(searches) if search.params is not None]
+    if len(spec.search.objectives or ()) > 1:
+        front = searches[-1].study.pareto_front()
+        places = np.linspace(0, len(front) - 1, min(len(front), MOST_OF_FRONT)).astype(int)
+        points += [front[int(place)].params for place in places]
+    distinct: dict[Hashable, Params] = {}
+    for params in points:
+        distinct.setdefault(space.key(params), params)
+    return list(distinct.values())
 
 
 def _tell(

@@ -9,6 +9,7 @@ from typing import Any
 from stratopt.reporting import numbers as n
 
 PBO_DEVIATION_OF_LUCK = 0.21
+ONE_TRIAL = 1.005
 ESTIMATES = {
     "mean_correlation": "mean correlation",
     "participation_ratio": "participation ratio",
@@ -48,7 +49,7 @@ def batch_evidence_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
             "a true yearly ratio that this batch would notice four times of five",
         ],
         ["Hansen's SPA, p", *_spa(spa)],
-        ["Probability of backtest overfitting", *_pbo(pbo)],
+        ["Probability of backtest overfitting", *_pbo(pbo, evidence["effective_trials"])],
         [
             "Effective number of trials",
             n.ratio(evidence["effective_trials"]),
@@ -96,10 +97,17 @@ def _spa(spa: Mapping[str, Any] | None) -> list[str]:
     return [n.probability(p), f"± {error:.3f}; between {spa['lower']:.3f} and {spa['upper']:.3f}", meaning]
 
 
-def _pbo(pbo: Mapping[str, Any] | None) -> list[str]:
+def without_overfitting(effective_trials: float | None) -> str:
+    """Why there is no probability of overfitting."""
+    if effective_trials is not None and effective_trials < ONE_TRIAL:
+        return "fewer than two trials differ: there was nothing to choose between"
+    return "too few buckets, or a job ran without statistical_tests"
+
+
+def _pbo(pbo: Mapping[str, Any] | None, effective_trials: float | None) -> list[str]:
     meaning = "how often the best in sample is in the lower half out of sample; luck gives 0.50"
     if pbo is None:
-        return ["n/a", "too few buckets or trials", meaning]
+        return ["n/a", without_overfitting(effective_trials), meaning]
     return [
         n.ratio(pbo["pbo"]),
         f"pure luck scatters by {PBO_DEVIATION_OF_LUCK}; loss in {pbo['loss_probability']:.0%} of splits",

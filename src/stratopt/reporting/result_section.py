@@ -8,6 +8,7 @@ from typing import Any
 from stratopt.optimization.batch_report import BatchAnalysisReport, RankedResult, ResultDetail
 from stratopt.reporting import numbers as n
 from stratopt.reporting.document import Block, Note, Picture, Section, Table
+from stratopt.reporting.explanations import without_overfitting
 from stratopt.reporting.result_charts import drawdown_chart, equity_chart, monthly_chart, surface_chart
 from stratopt.reporting.search_section import search_blocks
 
@@ -63,7 +64,16 @@ def _evidence_rows(r: RankedResult) -> list[list[str]]:
             "the same with measured variance and raw number of trials",
         ],
         ["Effective trials", n.ratio(e["effective_trials"]), "unrelated bets among its own trials (entropy rank)"],
-        ["PBO", n.ratio(e["pbo"]), "its own trials: how often the best in sample disappoints; luck gives 0.50 ± 0.21"],
+        [
+            "PBO",
+            n.ratio(e["pbo"]),
+            "its own trials: "
+            + (
+                without_overfitting(e["effective_trials"])
+                if e["pbo"] is None
+                else "how often the best in sample disappoints; luck gives 0.50 ± 0.21"
+            ),
+        ],
         [
             "Plateau ratio",
             n.ratio(e["plateau_ratio"]),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import stratopt
 from stratopt.errors import StratoptError
-from stratopt.search.parameters import IntRange
+from stratopt.search.parameters import Choice, IntRange
 from stratopt.strategies.catalogue import BUILT_IN
-from stratopt.strategies.look_ahead import refuse_look_ahead
+from stratopt.strategies.look_ahead import CUTS, LATER_CUTS, PARAMETER_SETS, refuse_look_ahead
 from stratopt.strategies.own import strategy
 
 
@@ -110,3 +111,112 @@ def test_the_catalogue_is_not_asked_again_in_a_backtest(bars):
     """Its strategies are tested here; a backtest of one is one call."""
     quick = stratopt.backtest(bars, "RSI")
     assert quick.metrics == stratopt.backtest(bars, "RSI", look_ahead=True).metrics
+
+
+@strategy(
+    space={"period": IntRange(2, 50, default=10), "cheat": Choice(list(range(8)))},
+    warmup=lambda params: params["period"],
+)
+def PeeksAtSeven(bars, params):
+    """Honest for all values of one parameter but the last."""
+    period = params["period"]
+    target = np.zeros(len(bars), dtype=int)
+    if params["cheat"] == 7:
+        target[:-1] = bars.close[1:] > bars.close[:-1]
+    else:
+        target[period:] = bars.close[period:] > bars.close[:-period]
+    target[:period] = 0
+    return target
+
+
+@strategy(
+    space={"period": IntRange(2, 50, default=10), "smooth": Choice(["none", "ema", "centered"])},
+    warmup=lambda params: params["period"] + 1,
+)
+def SmoothsBySeveralMeans(bars, params):
+    """One of the averages is centred on its bar."""
+    closes = pd.Series(bars.close)
+    if params["smooth"] == "centered":
+        closes = closes.rolling(5, center=True, min_periods=1).mean()
+    elif params["smooth"] == "ema":
+        closes = closes.ewm(span=3).mean()
+    target = (closes.diff() > 0).astype(int).to_numpy(copy=True)
+    target[: params["period"] + 1] = 0
+    return target
+
+
+@pytest.mark.parametrize(("found", "text"), [(PeeksAtSeven, "cheat=7"), (SmoothsBySeveralMeans, "smooth='centered'")])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("cross_validation", [True, False])
+def test_a_strategy_that_peeks_at_some_parameters_is_refused_when_they_win(bars, found, text, seed, cross_validation):
+    """Whatever the seed: the points that a search chose are looked at, and named."""
+    with pytest.raises(StratoptError, match="looks ahead") as caught:
+        stratopt.optimize(bars, found, max_evals=60, seed=seed, cross_validation=cross_validation)
+    assert caught.value.code == "look_ahead"
+    assert text in caught.value.message
+    assert text.split("=")[0] in caught.value.context["params"]
+
+
+def test_a_peeking_winner_of_one_fold_is_refused(bars):
+    """Also where the last search chose an honest point."""
+    turn = len(bars) // 2
+
+    @strategy(space={"cheat": Choice(list(range(40)))})
+    def PeeksEarly(bars, params):
+        """Right about the first half of the series, wrong about the second."""
+        rises = np.append(np.diff(bars.close) > 0, False)
+        honest = np.arange(len(bars)) % 4 > 0
+        cheating = np.where(np.arange(len(bars)) < turn, rises, ~rises)
+        return (cheating if params["cheat"] == 39 else honest).astype(int)
+
+    with pytest.raises(StratoptError, match="PeeksEarly with cheat=39 looks ahead"):
+        stratopt.optimize(bars, PeeksEarly, algorithm="exhaustive", max_evals=40)
+
+
+def test_a_point_of_the_front_that_peeks_is_refused(bars):
+    """Of several objectives the result tells more points than the best one by the first."""
+    wanted = {"objectives": ["-trade_count", "sharpe_ratio"], "algorithm": "random"}
+    with pytest.raises(StratoptError, match="cheat=7"):
+        stratopt.optimize(bars, PeeksAtSeven, max_evals=60, seed=2, cross_validation=False, **wanted)
+
+
+@strategy(space={"period": IntRange(2, 50, default=10)})
+def PeeksLate(bars, params):
+    """Honest up to bar 1600."""
+    period = params["period"]
+    target = np.zeros(len(bars), dtype=int)
+    target[period:] = bars.close[period:] > bars.close[:-period]
+    if len(bars) > 1600:
+        target[1600:-1] = bars.close[1601:] > bars.close[1600:-1]
+    return target
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_strategy_that_peeks_late_in_a_long_series_is_refused(seed):
+    """Prefixes are spread over all bars, not only over the first ones."""
+    long = stratopt.load_bars("MSFT")
+    assert len(long) > 7000
+    with pytest.raises(StratoptError, match="looks ahead"):
+        refuse_look_ahead(PeeksLate, PeeksLate.space, long, direction="long_only", warmup=0, seed=seed)
+    with pytest.raises(StratoptError, match="looks ahead"):
+        stratopt.check_look_ahead(PeeksLate, long)
+
+
+def test_an_honest_strategy_is_asked_a_few_times_on_all_bars():
+    """Most prefixes are short: what the later bars cost is bounded by some evaluations a parameter set."""
+    asked = []
+
+    @strategy(space={"period": IntRange(2, 20)}, warmup=lambda params: params["period"])
+    def Rising(bars, params):
+        asked.append(len(bars))
+        period = params["period"]
+        target = np.zeros(len(bars), dtype=int)
+        target[period:] = bars.close[period:] > bars.close[:-period]
+        return target
+
+    long = stratopt.load_bars("MSFT")
+    refuse_look_ahead(Rising, Rising.space, long, direction="long_only", warmup=20, seed=1)
+    short = [size for size in asked if size <= 1520]
+    assert len(short) <= PARAMETER_SETS * (1 + CUTS + CUTS // 3)
+    assert PARAMETER_SETS * 3 <= len(asked) - len(short) <= PARAMETER_SETS * (2 + LATER_CUTS)
+    assert sum(asked) < PARAMETER_SETS * 7 * len(long)

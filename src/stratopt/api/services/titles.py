@@ -12,6 +12,7 @@ ITEM_TITLES: Mapping[str, str] = {
     "corrupt_map": "The memory map of the series is damaged",
     "insufficient_data": "There are too few bars",
     "no_trades": "No parameters led to enough trades",
+    "infeasible": "Parameters traded, but none of them has a score",
     "look_ahead": "The strategy knows the future",
     "timeout": "The job reached its time limit",
     "deadline_exceeded": "The batch reached its time limit",
