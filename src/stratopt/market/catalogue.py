@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from stratopt.market.series import STANDARD_TIMEFRAMES, Series
 from stratopt.market.series_folder import SeriesFolder
 from stratopt.market.sources import bundled
 from stratopt.market.stamps import Stamp, iso, moment_to_ms
-from stratopt.market.symbols import resolve_symbol
+from stratopt.market.symbols import meanings, resolve_symbol
 from stratopt.market.timeframe import Timeframe
 
 __all__ = ["Catalogue", "Series", "list_series", "load_bars", "open_mapped"]
@@ -98,6 +98,10 @@ class Catalogue:
                 last=source.last,
             )
         return found
+
+    def state(self, symbol: str) -> Hashable:
+        """Another value after each change of a series that ``symbol`` may mean; a few looks at files, nothing is read."""
+        return None if self._folder is None else tuple(self._folder.state(name) for name in meanings(symbol))
 
     def add(self, bars: Bars, provenance: Mapping[str, Any]) -> Series:
         """Store ``bars`` under their symbol and timeframe, in place of a series of the user stored there before."""

@@ -35,6 +35,17 @@ class SeriesFolder:
                 found[path.parent.name, Timeframe.parse(path.stem.replace("mo", "M"))] = path
         return found
 
+    def state(self, symbol: str) -> tuple[tuple[str, int, int, int], ...]:
+        """The files of ``symbol`` with inode, time of change and size: another value after each write and removal."""
+        if not is_storable(symbol) or not (self._directory / symbol).is_dir():
+            return ()
+        paths = (path for path in (self._directory / symbol).glob("*.parquet") if not path.name.startswith("."))
+        try:
+            found = [(path.name, path.stat()) for path in sorted(paths)]
+        except FileNotFoundError:  # removed at this very moment
+            return ()
+        return tuple((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
     def add(self, bars: Bars, provenance: Mapping[str, Any]) -> Series:
         """Write ``bars``; an older series of the same symbol and timeframe is replaced."""
         symbol = checked_symbol(bars.symbol)
