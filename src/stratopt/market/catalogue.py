@@ -136,13 +136,7 @@ def load_bars(
     *,
     directory: Path | None = None,
 ) -> Bars:
-    """The bars of ``symbol`` with ``start <= open stamp < end``: see ``Catalogue.bars``.
-
-    Examples
-    --------
-    >>> load_bars("BTC", "4h", "2019-01-01", "2019-02-01")
-    Bars(BTCUSD 4h, 186 bars, 2019-01-01T00:00:00.000..2019-01-31T20:00:00.000)
-    """
+    """The bars of ``symbol``, as ``Catalogue.bars`` gives them: without ``directory`` of bundled series only, whatever the settings say."""
     return Catalogue(directory).bars(symbol, timeframe, start, end)
 
 
