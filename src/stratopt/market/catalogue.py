@@ -8,6 +8,7 @@ from typing import Any
 
 from stratopt.errors import MarketDataError
 from stratopt.market.bars import Bars
+from stratopt.market.hiding import hidden_by
 from stratopt.market.mapped_file import open_mapped, write_mapped
 from stratopt.market.parquet_file import read_facts, read_series
 from stratopt.market.resample import can_resample, resample
@@ -15,7 +16,7 @@ from stratopt.market.series import STANDARD_TIMEFRAMES, Series
 from stratopt.market.series_folder import SeriesFolder
 from stratopt.market.sources import bundled
 from stratopt.market.stamps import Stamp, iso, moment_to_ms
-from stratopt.market.symbols import meanings, resolve_symbol
+from stratopt.market.symbols import imported_symbol, meanings, resolve_symbol
 from stratopt.market.timeframe import Timeframe
 
 __all__ = ["Catalogue", "Series", "list_series", "load_bars", "open_mapped"]
@@ -108,6 +109,30 @@ class Catalogue:
         if self._folder is None:
             raise _no_directory("store a series")
         return self._folder.add(bars, provenance)
+
+    def hidden_by(self, symbol: str, timeframe: Timeframe) -> list[Series]:
+        """The bundled series that are found now and would not be any more with a stored ``symbol`` ``timeframe``."""
+        return hidden_by(symbol, timeframe, () if self._folder is None else self._folder.paths())
+
+    def imported_rows(self, symbol: str, timeframe: Timeframe) -> int | None:
+        """How many bars the user's series has; 0 if its file cannot be read, None if there is none."""
+        return None if self._folder is None else self._folder.rows(symbol).get(timeframe.seconds)
+
+    def remove(self, symbol: str, timeframe: str | Timeframe | None = None) -> dict[Timeframe, int]:
+        """Remove the user's series of ``symbol``, or the one of ``timeframe``; how many bars each had (0: unreadable).
+
+        Bundled series stay. Memory maps stay too, for jobs that hold them.
+
+        Raises
+        ------
+        MarketDataError
+            ``no_data_directory``; ``unknown_symbol`` and ``unknown_timeframe`` for what the user has not stored.
+        """
+        if self._folder is None:
+            raise _no_directory("remove a series")
+        own = self._folder.paths()
+        name = imported_symbol(symbol, {name for name, _ in own}, {entry["symbol"] for entry in bundled.entries()})
+        return self._folder.remove(name, None if timeframe is None else Timeframe.parse(timeframe))
 
     def map_file(self, bars: Bars) -> Path:
         """The memory map of ``bars`` for worker processes, written when it does not exist yet."""

@@ -67,6 +67,30 @@ def meanings(symbol: str) -> tuple[str, ...]:
     return (name, ALIASES[name]) if name in ALIASES else (name,)
 
 
+def imported_symbol(symbol: str, imported: Collection[str], bundled: Collection[str]) -> str:
+    """The name of a series of the user: ``symbol`` in upper case, never an alias.
+
+    Raises
+    ------
+    MarketDataError
+        ``unknown_symbol``, with the nearest name and the list of imported ones.
+    """
+    names = meanings(symbol)
+    if names[0] in imported:
+        return names[0]
+    near = [name for name in names if name in imported] or difflib.get_close_matches(names[0][:40], imported, n=1)
+    what = "comes with stratopt and cannot be removed" if {*names} & {*bundled} else "is not imported"
+    raise MarketDataError(
+        f"{str(symbol)[:40]!r} {what}."
+        + (f" Did you mean {near[0]}?" if near else "")
+        + f" Imported: {', '.join(sorted(imported)) or 'nothing'}.",
+        code="unknown_symbol",
+        symbol=str(symbol)[:40],
+        suggestion=near[0] if near else None,
+        known=sorted(imported),
+    )
+
+
 def resolve_symbol(symbol: str, known: Collection[str]) -> str:
     """The stored name that ``symbol`` means: itself in upper case, else its alias.
 
