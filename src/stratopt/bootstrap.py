@@ -419,6 +419,17 @@ def reproduce(result: Mapping[str, Any]) -> OptimizationResult:
     return _run(spec_of(result), StrategyCatalogue.with_own(settings.strategy_folder), Catalogue(settings.data_dir))
 
 
+def changed_data(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the market data of a result's manifest and those of this machine are, if they are not the same: nothing is run."""
+    from stratopt.market.catalogue import Catalogue
+    from stratopt.optimization.manifest import data_difference, spec_of
+    from stratopt.optimization.strategy_optimizer import bars_until
+
+    spec = spec_of(result)
+    bars = Catalogue(Settings().data_dir).bars(spec.symbol, spec.timeframe)
+    return data_difference(result, bars_until(bars, spec.end_date))
+
+
 def _run(spec: JobSpec, strategies: StrategyCatalogue, catalogue: Catalogue) -> OptimizationResult:
     from stratopt.optimization.optimization_result import OptimizationResult
     from stratopt.optimization.series_access import SeriesAccess
