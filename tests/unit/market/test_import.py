@@ -279,3 +279,21 @@ def test_stamps_that_look_cut_are_not_to_be_dropped(tmp_path):
     with pytest.raises(MarketDataError, match=r"look cut.*column.*time") as caught:
         import_file(written(tmp_path, cut), symbol="A", timeframe="1d")
     assert "drop_duplicates" not in caught.value.message
+
+
+@pytest.mark.parametrize("wrap", ["csv", "parquet"])
+def test_a_timeframe_longer_than_the_distance_of_the_bars_is_refused(tmp_path, wrap):
+    """As Bars.from_frame refuses it: days are not weeks, in whatever order and however often they stand there."""
+    moments = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+    rows = [f"{moment},100,101,99,100,{i}" for i, moment in enumerate([*moments, *moments])]
+    path = written(tmp_path, "\n".join(["date,open,high,low,close,volume", *rows]))
+    if wrap == "parquet":
+        path = tmp_path / "prices.parquet"
+        pd.read_csv(tmp_path / "prices.csv").to_parquet(path)
+    for read in (read_file, import_file):
+        with pytest.raises(MarketDataError, match="usually 86400 s apart, so they are not 1w bars") as caught:
+            read(path, symbol="A", timeframe="1w")
+        assert caught.value.code == "unknown_timeframe"
+    repairs = ["sort", "drop_duplicates"]
+    assert len(import_file(path, symbol="A", timeframe="1d", repairs=repairs).bars) == 40
+    assert len(import_file(path, symbol="A", timeframe="1h", repairs=repairs).bars) == 40, "with gaps"

@@ -17,6 +17,7 @@ from stratopt.kernels.arrays import AnyArray, Int64Array1D
 from stratopt.market.acceptance import Imported, accept
 from stratopt.market.formats import Format, detect, layout_of, preset
 from stratopt.market.frames import PRICES, columns_of
+from stratopt.market.inference import require_distance
 from stratopt.market.raw_series import RawSeries
 from stratopt.market.sources.date_and_time import date_and_time
 from stratopt.market.stamps import epoch_to_ms, stamps_to_ms
@@ -47,14 +48,14 @@ def import_file(
     format : str
         ``auto`` or a preset of ``market.formats``; Parquet files need none.
     timeframe, calendar : optional
-        Told from the stamps (and the preset) when not given.
+        Told from the stamps (and the preset) when not given; a timeframe longer than the distance of the bars is refused.
     repairs : collection of str
         Names out of ``market.repair``; without any, a file with an error is refused.
 
     Raises
     ------
     MarketDataError
-        ``unreadable_file``, ``unknown_format``, ``unknown_repair``, ``invalid_symbol``, or ``invalid_bars`` whose context
+        ``unreadable_file``, ``unknown_format``, ``unknown_repair``, ``unknown_timeframe``, ``invalid_symbol``, or ``invalid_bars`` whose context
         holds the report.
     """
     raw, format_name = read_file(path, symbol=symbol, format=format, timeframe=timeframe, calendar=calendar)
@@ -75,7 +76,19 @@ def read_file(
     timeframe: str | Timeframe | None = None,
     calendar: str | Calendar | None = None,
 ) -> tuple[RawSeries, str]:
-    """The unchecked series in ``path`` and the name of its format; for ``validate`` and ``import_file``."""
+    """The unchecked series in ``path`` and the name of its format; for ``validate`` and ``import_file``.
+
+    MarketDataError as for ``import_file``, and ``unknown_timeframe`` where most bars are closer than ``timeframe`` says.
+    """
+    raw, format_name = _unchecked(path, symbol, format, timeframe, calendar)
+    if timeframe is not None:
+        require_distance(np.unique(raw.open_time), raw.timeframe, raw.symbol)
+    return raw, format_name
+
+
+def _unchecked(
+    path: Path, symbol: str, format: str, timeframe: str | Timeframe | None, calendar: str | Calendar | None
+) -> tuple[RawSeries, str]:
     name = checked_symbol(symbol)
     content = _content(path)
     if content[:4] == b"PAR1":
