@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes.util
 import os
+import shutil
+import tempfile
 
 import pytest
 
 os.environ.setdefault("STRATOPT_CONFIG_FILE", os.devnull)  # what the machine's user has configured is no part of a test
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="stratopt-tests-")  # nor is what that user has imported
+atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ _HOME = {
     "check_look_ahead": "stratopt.strategies.look_ahead",
     "export_pine": "stratopt.export.pine",
     "list_strategies": "stratopt.strategies.catalogue",
-    "load_bars": "stratopt.market.catalogue",
+    "load_bars": "stratopt.bootstrap",
     "optimize": "stratopt.bootstrap",
     "optimize_batch": "stratopt.bootstrap",
     "strategy": "stratopt.strategies.own",
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from stratopt.backtest.engine import backtest_signals as backtest_signals
     from stratopt.backtest.execution import Execution as Execution
     from stratopt.backtest.sweep import sweep as sweep
+    from stratopt.bootstrap import load_bars as load_bars
     from stratopt.bootstrap import optimize as optimize
     from stratopt.bootstrap import optimize_batch as optimize_batch
     from stratopt.client.async_client import AsyncBatchHandle as AsyncBatchHandle
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from stratopt.errors import StratoptError as StratoptError
     from stratopt.export.pine import export_pine as export_pine
     from stratopt.market.bars import Bars as Bars
-    from stratopt.market.catalogue import load_bars as load_bars
     from stratopt.search.parameter_space import ParameterSpace as ParameterSpace
     from stratopt.search.parameters import Choice as Choice
     from stratopt.search.parameters import Fixed as Fixed

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stratopt.backtest.execution import Execution
     from stratopt.market.bars import Bars
     from stratopt.market.catalogue import Catalogue
+    from stratopt.market.stamps import Stamp
+    from stratopt.market.timeframe import Timeframe
     from stratopt.monitoring.metrics import Metrics
     from stratopt.monitoring.tracing import BatchSpans
     from stratopt.optimization.api_keys import ApiKeyStore
@@ -292,6 +294,28 @@ def local_service() -> Iterator[OptimizationService]:
             service.close()
 
 
+def load_bars(
+    symbol: str,
+    timeframe: str | Timeframe = "1d",
+    start: Stamp | None = None,
+    end: Stamp | None = None,
+    *,
+    directory: Path | None = None,
+) -> Bars:
+    """The bars of ``symbol`` with ``start <= open stamp < end``, bundled or imported: see ``Catalogue.bars``.
+
+    ``directory`` is the data directory; that of the settings (``STRATOPT_DATA_DIR``) when not given, as for the command line.
+
+    Examples
+    --------
+    >>> load_bars("BTC", "4h", "2019-01-01", "2019-02-01")
+    Bars(BTCUSD 4h, 186 bars, 2019-01-01T00:00:00.000..2019-01-31T20:00:00.000)
+    """
+    from stratopt.market.catalogue import Catalogue
+
+    return Catalogue(Settings().data_dir if directory is None else directory).bars(symbol, timeframe, start, end)
+
+
 def optimize_batch(request: Mapping[str, Any]) -> BatchAnalysisReport:
     """Run a batch in this process's own workers and wait for its report; ``request`` is the body of ``POST /optimize/batch``.
 
@@ -393,6 +417,17 @@ def reproduce(result: Mapping[str, Any]) -> OptimizationResult:
 
     settings = Settings()
     return _run(spec_of(result), StrategyCatalogue.with_own(settings.strategy_folder), Catalogue(settings.data_dir))
+
+
+def changed_data(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the market data of a result's manifest and those of this machine are, if they are not the same: nothing is run."""
+    from stratopt.market.catalogue import Catalogue
+    from stratopt.optimization.manifest import data_difference, spec_of
+    from stratopt.optimization.strategy_optimizer import bars_until
+
+    spec = spec_of(result)
+    bars = Catalogue(Settings().data_dir).bars(spec.symbol, spec.timeframe)
+    return data_difference(result, bars_until(bars, spec.end_date))
 
 
 def _run(spec: JobSpec, strategies: StrategyCatalogue, catalogue: Catalogue) -> OptimizationResult:

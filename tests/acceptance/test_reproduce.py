@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -32,3 +33,40 @@ def test_a_result_runs_again_to_the_same_bytes_and_a_changed_one_does_not(tmp_pa
     changed = run("reproduce", str(result), folder=tmp_path)
     assert changed.returncode == 7
     assert "/best_params/period" in changed.stdout
+
+
+def prices(path: Path, level: float) -> Path:
+    days = [
+        f"{year}-{month:02d}-{day:02d}" for year in range(2015, 2019) for month in range(1, 13) for day in range(1, 29)
+    ]
+    bars = [level + 10 * math.sin(k / 11) for k in range(len(days))]
+    rows = [
+        f"{day},{bar},{bar + 1},{bar - 1},{bar},{k + 1}" for k, (day, bar) in enumerate(zip(days, bars, strict=True))
+    ]
+    path.write_text("\n".join(["date,open,high,low,close,volume", *rows]))
+    return path
+
+
+def test_market_data_that_changed_since_are_told_instead_of_every_number(tmp_path: Path) -> None:
+    """Both hashes and spans, the exit code of a difference, and nothing is run; bars after the result's end are no change."""
+    file, result = tmp_path / "prices.csv", tmp_path / "result.json"
+    import_ = ["data", "import", str(prices(file, 100.0)), "-s", "ACME", "-t", "1d", "--calendar", "24/7"]
+    assert run(*import_, folder=tmp_path).returncode == 0
+    search = ["--max-evals", "4", "--algorithm", "random", "--hold-out", "--end", "2018-06-01", "--json"]
+    result.write_text(run("optimize", "RSI", "-s", "ACME", *search, folder=tmp_path).stdout)
+    told = json.loads(result.read_text())["manifest"]["data"]["content_hash"]
+    file.write_text(file.read_text() + "\n2018-12-29,100,101,99,100,7\n")
+    assert run(*import_, folder=tmp_path).returncode == 0
+    assert run("reproduce", str(result), folder=tmp_path).returncode == 0
+    prices(file, 200.0)
+    assert run(*import_, folder=tmp_path).returncode == 0
+    changed = run("reproduce", str(result), folder=tmp_path)
+    assert changed.returncode == 7, changed.stderr
+    assert "the market data are not those of the result" in changed.stdout
+    document = json.loads(run("reproduce", str(result), "--json", folder=tmp_path).stdout)
+    assert document["same"] is False
+    now = document["data"]["of_this_machine"]
+    assert document["data"]["of_the_result"]["content_hash"] == told != now["content_hash"]
+    assert (now["first_bar"], now["last_bar"]) == ("2015-01-01T00:00:00Z", "2018-05-28T00:00:00Z")
+    for words in (told, now["content_hash"], "2018-05-28T00:00:00Z"):
+        assert words in changed.stdout

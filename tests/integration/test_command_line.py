@@ -126,6 +126,67 @@ def test_data_goes_in_and_out(home: Path) -> None:
     assert stratopt("data", "validate", "ACME", home=home).returncode == 0
 
 
+def prices_of(home: Path, days: int, level: float = 10.0) -> str:
+    path = home / f"prices{days}.csv"
+    rows = [
+        f"2024-01-{d:02d},{level + d},{level + d + 2},{level + d - 1},{level + d + 1},{100 + d}"
+        for d in range(1, days + 1)
+    ]
+    path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""]))
+    return str(path)
+
+
+@pytest.mark.parametrize(("symbol", "length"), [("BTC", "BTCUSD 1h"), ("aapl", "AAPL 1d")])
+def test_an_import_hides_a_bundled_series_only_when_told_to(tmp_path: Path, symbol: str, length: str) -> None:
+    """Name and alias alike; removing what was imported brings the bundled series back."""
+    before = stratopt("data", "show", symbol, "--json", home=tmp_path).stdout
+    refused = stratopt("data", "import", prices_of(tmp_path, 20), "-s", symbol, home=tmp_path)
+    assert refused.returncode == 3
+    for words in ("would hide", length, "--replace", f"stratopt data remove {symbol.upper()}"):
+        assert words in " ".join(refused.stderr.split())
+    assert stratopt("data", "show", symbol, "--json", home=tmp_path).stdout == before
+    done = stratopt("data", "import", prices_of(tmp_path, 20), "-s", symbol, "--replace", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "it hides what comes with stratopt" in done.stderr
+    assert length in done.stderr
+    assert json.loads(stratopt("data", "show", symbol, "--json", home=tmp_path).stdout)["bars"] == 20
+    removed = stratopt("data", "remove", symbol, home=tmp_path)
+    assert removed.returncode == 0, removed.stderr
+    assert f"removed {symbol.upper()} 1d: 20 bars" in removed.stderr
+    assert f"is again what comes with stratopt: {length.split(maxsplit=1)[0]}" in removed.stderr
+    assert stratopt("data", "show", symbol, "--json", home=tmp_path).stdout == before
+
+
+def test_an_import_over_an_own_series_says_what_it_replaced(tmp_path: Path) -> None:
+    """An unreadable file too, for importing again is the advice against it."""
+    first = stratopt("data", "import", prices_of(tmp_path, 20), "-s", "ACME", home=tmp_path)
+    assert "replaced" not in first.stderr
+    second = stratopt("data", "import", prices_of(tmp_path, 25), "-s", "ACME", home=tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert "replaced your earlier ACME 1d of 20 bars" in second.stderr
+    (tmp_path / "catalogue" / "ACME" / "1d.parquet").write_bytes(b"broken")
+    third = stratopt("data", "import", prices_of(tmp_path, 25), "-s", "ACME", home=tmp_path)
+    assert third.returncode == 0, third.stderr
+    assert "replaced your earlier ACME 1d of an unreadable file" in third.stderr
+
+
+def test_only_imported_series_can_be_removed(tmp_path: Path) -> None:
+    """What was misspelt, what comes bundled and what is not stored is refused with the way out."""
+    stratopt("data", "import", prices_of(tmp_path, 20), "-s", "ACME", home=tmp_path)
+    for arguments, words in [
+        (["ACMEE"], "'ACMEE' is not imported. Did you mean ACME? Imported: ACME."),
+        (["BTC"], "'BTC' comes with stratopt and cannot be removed"),
+        (["ACME", "-t", "1h"], "ACME has no imported 1h bars; imported: 1d"),
+        (["../catalogue"], "is not imported"),
+    ]:
+        refused = stratopt("data", "remove", *arguments, home=tmp_path)
+        assert refused.returncode == 3
+        assert words in refused.stderr
+    assert stratopt("data", "remove", "acme", "-t", "24h", home=tmp_path).returncode == 0
+    assert stratopt("data", "show", "ACME", home=tmp_path).returncode == 3
+    assert not (tmp_path / "catalogue" / "ACME").exists()
+
+
 def test_a_spoilt_file_is_refused_with_a_report(home: Path) -> None:
     spoilt = home / "spoilt.csv"
     spoilt.write_text("Date,Open,High,Low,Close,Volume\n2024-01-02,10,9,8,9.5,1\n2024-01-01,10,11,9,10,1\n")
@@ -327,6 +388,7 @@ COMMANDS = [
     "batch list",
     "data import",
     "data list",
+    "data remove",
     "data show",
     "data validate",
     "keys create",

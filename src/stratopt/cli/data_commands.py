@@ -118,17 +118,60 @@ def import_series(
     repair: Annotated[
         list[str] | None, typer.Option("--repair", help="sort, drop_duplicates, ...; may be repeated.")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Even where that hides a series that comes bundled.")
+    ] = False,
 ) -> None:
     """Import a price file into the data directory. Files with errors are refused unless a repair is chosen.
+
+    What you imported before under the same symbol and timeframe is replaced. A name of a bundled series is refused without --replace.
 
     Example: stratopt data import prices.csv --symbol ACME --repair sort
     """
     from stratopt.cli.local import local_catalogue
+    from stratopt.market.hiding import refuse_hiding, told
     from stratopt.market.sources.csv_parquet import import_file
 
     imported = import_file(
         path, symbol=symbol, format=format, timeframe=timeframe, calendar=calendar, repairs=repair or ()
     )
-    series = local_catalogue().add(imported.bars, imported.provenance)
+    catalogue, name, length = local_catalogue(), imported.bars.symbol, imported.bars.timeframe
+    hidden, earlier = catalogue.hidden_by(name, length), catalogue.imported_rows(name, length)
+    if not replace:
+        refuse_hiding(name, length, hidden)
+    series = catalogue.add(imported.bars, imported.provenance)
     stdout.print(imported.report.to_text(), markup=False)
     say(f"stored {series.symbol} {series.timeframe}: {series.rows} bars, {series.first} to {series.last}", "green")
+    if earlier is not None:
+        say(f"it replaced your earlier {name} {length} of {_bars(earlier)}", "yellow")
+    if hidden:
+        say(
+            f"it hides what comes with stratopt: {told(hidden)}; `stratopt data remove {name}` brings that back",
+            "yellow",
+        )
+
+
+@app.command()
+def remove(
+    symbol: Annotated[str, typer.Argument(help="A symbol that you imported.")],
+    timeframe: Annotated[str | None, typer.Option("--timeframe", "-t", help="Only these bars of it.")] = None,
+) -> None:
+    """Remove imported series. What comes with stratopt stays, and is found again where an imported series hid it.
+
+    Example: stratopt data remove ACME --timeframe 1h
+    """
+    from stratopt.cli.local import local_catalogue
+    from stratopt.market.hiding import told
+    from stratopt.market.symbols import checked_symbol
+
+    catalogue = local_catalogue()
+    removed, name = catalogue.remove(symbol, timeframe), checked_symbol(symbol)
+    for length, rows in removed.items():
+        say(f"removed {name} {length}: {_bars(rows)}", "green")
+    found = {(one.symbol, str(one.timeframe)): one for length in removed for one in catalogue.hidden_by(name, length)}
+    if found:
+        say(f"{name} is again what comes with stratopt: {told(list(found.values()))}")
+
+
+def _bars(rows: int) -> str:
+    return f"{rows} bars" if rows else "an unreadable file"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -225,10 +226,13 @@ def reproduce(
 ) -> None:
     """Run a result again from its manifest and compare the bytes; exit 7 if they differ.
 
+    Nothing is run when the market data are not those of the result: that is said, with both hashes.
+
     Example: stratopt optimize RSI -s BTC --json > result.json; stratopt reproduce result.json
     """
     import hashlib
 
+    from stratopt.bootstrap import changed_data
     from stratopt.bootstrap import reproduce as run
     from stratopt.optimization.manifest import canonical_bytes, differences
 
@@ -236,6 +240,9 @@ def reproduce(
     document = document.get("result", document)
     if not isinstance(document, dict) or "spec" not in document.get("manifest", {}):
         fail(f"{result} is not a result: it has no manifest with a spec", EXIT_USAGE)
+    if changed := changed_data(document):
+        _tell_changed_data(changed, as_json)
+        raise typer.Exit(EXIT_SOME_FAILED)
     with stderr.status("running it again"):
         again = json.loads(canonical_bytes(run(document).to_dict()))
     found = differences(document, again)
@@ -248,6 +255,18 @@ def reproduce(
         stdout.print(Text(f"the same bytes: sha256 {digest}", style="bold green"))
     if found:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _tell_changed_data(changed: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json({"same": False, "differences": ["/manifest/data/content_hash"], "sha256": None, "data": changed})
+        return
+    stdout.print(Text("the market data are not those of the result; it was not run again", style="bold red"))
+    for title, key in (("the result's, as scored", "of_the_result"), ("this machine's", "of_this_machine")):
+        data = {name: "unknown" if value is None else value for name, value in changed[key].items()}
+        series = f"{data.get('symbol')} {data.get('timeframe')}, {data.get('bars')} bars"
+        span = f"{data.get('first_bar')} to {data.get('last_bar')}"
+        stdout.print(Text(f"  {title}: {series}, {span}, sha256 {data.get('content_hash')}"))
 
 
 def show(name: str, value: float | None) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stratopt.errors import MarketDataError
 from stratopt.market.bars import Bars
+from stratopt.market.hiding import hidden_by
 from stratopt.market.mapped_file import open_mapped, write_mapped
 from stratopt.market.parquet_file import read_facts, read_series
 from stratopt.market.resample import can_resample, resample
@@ -15,7 +16,7 @@ from stratopt.market.series import STANDARD_TIMEFRAMES, Series
 from stratopt.market.series_folder import SeriesFolder
 from stratopt.market.sources import bundled
 from stratopt.market.stamps import Stamp, iso, moment_to_ms
-from stratopt.market.symbols import resolve_symbol
+from stratopt.market.symbols import imported_symbol, meanings, resolve_symbol
 from stratopt.market.timeframe import Timeframe
 
 __all__ = ["Catalogue", "Series", "list_series", "load_bars", "open_mapped"]
@@ -99,11 +100,39 @@ class Catalogue:
             )
         return found
 
+    def state(self, symbol: str) -> Hashable:
+        """Another value after each change of a series that ``symbol`` may mean; a few looks at files, nothing is read."""
+        return None if self._folder is None else tuple(self._folder.state(name) for name in meanings(symbol))
+
     def add(self, bars: Bars, provenance: Mapping[str, Any]) -> Series:
         """Store ``bars`` under their symbol and timeframe, in place of a series of the user stored there before."""
         if self._folder is None:
             raise _no_directory("store a series")
         return self._folder.add(bars, provenance)
+
+    def hidden_by(self, symbol: str, timeframe: Timeframe) -> list[Series]:
+        """The bundled series that are found now and would not be any more with a stored ``symbol`` ``timeframe``."""
+        return hidden_by(symbol, timeframe, () if self._folder is None else self._folder.paths())
+
+    def imported_rows(self, symbol: str, timeframe: Timeframe) -> int | None:
+        """How many bars the user's series has; 0 if its file cannot be read, None if there is none."""
+        return None if self._folder is None else self._folder.rows(symbol).get(timeframe.seconds)
+
+    def remove(self, symbol: str, timeframe: str | Timeframe | None = None) -> dict[Timeframe, int]:
+        """Remove the user's series of ``symbol``, or the one of ``timeframe``; how many bars each had (0: unreadable).
+
+        Bundled series stay. Memory maps stay too, for jobs that hold them.
+
+        Raises
+        ------
+        MarketDataError
+            ``no_data_directory``; ``unknown_symbol`` and ``unknown_timeframe`` for what the user has not stored.
+        """
+        if self._folder is None:
+            raise _no_directory("remove a series")
+        own = self._folder.paths()
+        name = imported_symbol(symbol, {name for name, _ in own}, {entry["symbol"] for entry in bundled.entries()})
+        return self._folder.remove(name, None if timeframe is None else Timeframe.parse(timeframe))
 
     def map_file(self, bars: Bars) -> Path:
         """The memory map of ``bars`` for worker processes, written when it does not exist yet."""
@@ -132,13 +161,7 @@ def load_bars(
     *,
     directory: Path | None = None,
 ) -> Bars:
-    """The bars of ``symbol`` with ``start <= open stamp < end``: see ``Catalogue.bars``.
-
-    Examples
-    --------
-    >>> load_bars("BTC", "4h", "2019-01-01", "2019-02-01")
-    Bars(BTCUSD 4h, 186 bars, 2019-01-01T00:00:00.000..2019-01-31T20:00:00.000)
-    """
+    """The bars of ``symbol``, as ``Catalogue.bars`` gives them: without ``directory`` of bundled series only, whatever the settings say."""
     return Catalogue(directory).bars(symbol, timeframe, start, end)
 
 

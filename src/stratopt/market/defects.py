@@ -21,6 +21,9 @@ _SPLIT_TOLERANCE = 0.03
 _REPEATED_RUN = 3
 _PARTIAL_VOLUME_SHARE = 0.25
 _VOLUME_WINDOW = 20
+_CUT_STAMPS_CONFLICTS = 0.9
+_CUT_STAMPS_SHARE = 0.25
+"""Of the doubled rows those with other values, and of all rows the doubled ones, when stamps look cut."""
 
 
 def errors(raw: RawSeries) -> list[Finding]:
@@ -48,8 +51,7 @@ def _errors(raw: RawSeries) -> Iterator[Finding]:
         yield _finding("order", "error", stamps[1:], steps < 0, "stamps go back; choose the repair sort")
     ordered = np.sort(stamps)
     doubled = np.diff(ordered) == 0
-    message = f"rows share a stamp, {_conflicts(raw)} of them with other values; choose the repair drop_duplicates (keeps the last)"
-    yield _finding("duplicates", "error", ordered[1:], doubled, message)
+    yield _finding("duplicates", "error", ordered[1:], doubled, _about_duplicates(raw, int(np.count_nonzero(doubled))))
     missing = ~np.isfinite(raw.columns).all(axis=0)
     yield _finding(
         "missing_values", "error", stamps, missing, "a price or volume is missing; choose the repair drop_missing"
@@ -106,6 +108,18 @@ def _warnings(raw: RawSeries, jump_sigma: float, now_ms: int | None) -> Iterator
 def _finding(code: str, severity: Severity, stamps: Int64Array1D, rows: Any, message: str) -> Finding:
     examples = tuple(iso(int(stamp)) for stamp in stamps[rows][:_EXAMPLES])
     return Finding(code=code, severity=severity, count=int(np.count_nonzero(rows)), message=message, examples=examples)
+
+
+def _about_duplicates(raw: RawSeries, doubled: int) -> str:
+    """What to do about rows that share a stamp: to drop them is no repair where they are other bars."""
+    conflicts = _conflicts(raw)
+    said = f"rows share a stamp, {conflicts} of them with other values"
+    if conflicts >= _CUT_STAMPS_CONFLICTS * doubled and doubled >= _CUT_STAMPS_SHARE * len(raw):
+        return (
+            f"{said}: the stamps look cut, as dates without their times. Is there a column of times that was not read? "
+            "Call it time, beside date, or put both into one column called datetime"
+        )
+    return f"{said}; choose the repair drop_duplicates (keeps the last)"
 
 
 def _conflicts(raw: RawSeries) -> int:

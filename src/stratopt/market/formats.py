@@ -81,7 +81,16 @@ PRESETS = {
         ),
         Format(
             name="generic",
-            stamp_formats=("%d.%m.%Y %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y", "%Y%m%d %H%M%S", "%Y.%m.%d %H:%M"),
+            stamp_formats=(
+                "%d.%m.%Y %H:%M:%S.%f",
+                "%d.%m.%Y %H:%M:%S",
+                "%d.%m.%Y %H:%M",
+                "%d.%m.%Y",
+                "%Y%m%d %H%M%S",
+                "%Y%m%d %H:%M:%S",
+                "%Y.%m.%d %H:%M:%S",
+                "%Y.%m.%d %H:%M",
+            ),
         ),
     )
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,6 +35,17 @@ class SeriesFolder:
                 found[path.parent.name, Timeframe.parse(path.stem.replace("mo", "M"))] = path
         return found
 
+    def state(self, symbol: str) -> tuple[tuple[str, int, int, int], ...]:
+        """The files of ``symbol`` with inode, time of change and size: another value after each write and removal."""
+        if not is_storable(symbol) or not (self._directory / symbol).is_dir():
+            return ()
+        paths = (path for path in (self._directory / symbol).glob("*.parquet") if not path.name.startswith("."))
+        try:
+            found = [(path.name, path.stat()) for path in sorted(paths)]
+        except FileNotFoundError:  # removed at this very moment
+            return ()
+        return tuple((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
     def add(self, bars: Bars, provenance: Mapping[str, Any]) -> Series:
         """Write ``bars``; an older series of the same symbol and timeframe is replaced."""
         symbol = checked_symbol(bars.symbol)
@@ -49,6 +60,36 @@ class SeriesFolder:
             facts = write_series(path, bars, provenance)
             self._write_meta(path.parent)
         return Series.from_facts(facts, "user", path)
+
+    def rows(self, symbol: str) -> dict[int, int]:
+        """How many bars each stored series of ``symbol`` has, by the seconds of a bar; 0 for a file that cannot be read."""
+        return {timeframe.seconds: _rows(path) for (name, timeframe), path in self.paths().items() if name == symbol}
+
+    def remove(self, symbol: str, timeframe: Timeframe | None) -> dict[Timeframe, int]:
+        """Remove what is stored of ``symbol``, or the one series; how many bars each had, 0 for an unreadable file."""
+        stored = {length: path for (name, length), path in self.paths().items() if name == symbol}
+        chosen = [length for length in sorted(stored) if timeframe is None or length.seconds == timeframe.seconds]
+        if not chosen:
+            available = [str(length) for length in sorted(stored)]
+            raise MarketDataError(
+                f"{symbol} has no imported {timeframe} bars; imported: {', '.join(available)}",
+                code="unknown_timeframe",
+                symbol=symbol,
+                timeframe=str(timeframe),
+                available=available,
+            )
+        with self._locked():
+            removed = {length: _rows(stored[length]) for length in chosen}
+            for length in chosen:
+                stored[length].unlink(missing_ok=True)
+            folder = stored[chosen[0]].parent
+            if len(chosen) < len(stored):
+                self._write_meta(folder)
+            else:
+                (folder / "meta.json").unlink(missing_ok=True)
+                with suppress(OSError):  # something of somebody else's is in it
+                    folder.rmdir()
+        return removed
 
     def _write_meta(self, folder: Path) -> None:
         facts = {path.stem: read_facts(path) for path in sorted(folder.glob("*.parquet"))}
@@ -65,6 +106,13 @@ class SeriesFolder:
         with (self._directory / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _rows(path: Path) -> int:
+    try:
+        return int(read_facts(path)["rows"])
+    except MarketDataError:
+        return 0
 
 
 def _stem(timeframe: Timeframe) -> str:

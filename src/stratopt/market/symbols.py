@@ -61,6 +61,36 @@ def checked_symbol(symbol: str) -> str:
     return name
 
 
+def meanings(symbol: str) -> tuple[str, ...]:
+    """The stored names that ``symbol`` may mean, best first: itself in upper case, then its alias."""
+    name = symbol.strip().upper() if isinstance(symbol, str) else ""
+    return (name, ALIASES[name]) if name in ALIASES else (name,)
+
+
+def imported_symbol(symbol: str, imported: Collection[str], bundled: Collection[str]) -> str:
+    """The name of a series of the user: ``symbol`` in upper case, never an alias.
+
+    Raises
+    ------
+    MarketDataError
+        ``unknown_symbol``, with the nearest name and the list of imported ones.
+    """
+    names = meanings(symbol)
+    if names[0] in imported:
+        return names[0]
+    near = [name for name in names if name in imported] or difflib.get_close_matches(names[0][:40], imported, n=1)
+    what = "comes with stratopt and cannot be removed" if {*names} & {*bundled} else "is not imported"
+    raise MarketDataError(
+        f"{str(symbol)[:40]!r} {what}."
+        + (f" Did you mean {near[0]}?" if near else "")
+        + f" Imported: {', '.join(sorted(imported)) or 'nothing'}.",
+        code="unknown_symbol",
+        symbol=str(symbol)[:40],
+        suggestion=near[0] if near else None,
+        known=sorted(imported),
+    )
+
+
 def resolve_symbol(symbol: str, known: Collection[str]) -> str:
     """The stored name that ``symbol`` means: itself in upper case, else its alias.
 
@@ -69,12 +99,11 @@ def resolve_symbol(symbol: str, known: Collection[str]) -> str:
     MarketDataError
         ``unknown_symbol``, with the nearest name and the list of known ones.
     """
-    name = symbol.strip().upper() if isinstance(symbol, str) else ""
-    if name in known:
-        return name
-    if ALIASES.get(name) in known:
-        return ALIASES[name]
-    near = difflib.get_close_matches(name[:40], [*known, *ALIASES], n=1, cutoff=0.6)
+    names = meanings(symbol)
+    for name in names:
+        if name in known:
+            return name
+    near = difflib.get_close_matches(names[0][:40], [*known, *ALIASES], n=1, cutoff=0.6)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise MarketDataError(
         f"unknown symbol {str(symbol)[:40]!r}.{hint} Known: {', '.join(sorted(known))}. "

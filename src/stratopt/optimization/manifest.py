@@ -71,6 +71,24 @@ def spec_of(result: Mapping[str, Any]) -> JobSpec:
     return JobSpec.from_dict({**document, "strategy_id": document["strategy"]})
 
 
+def data_difference(result: Mapping[str, Any], bars: Bars) -> dict[str, Any] | None:
+    """The data that a result's manifest tells beside ``bars``, where their content differs."""
+    told = result["manifest"].get("data", {})
+    if told.get("content_hash") in {None, bars.content_hash}:
+        return None
+    ends = bars.stamps[[0, -1]] if len(bars) else bars.stamps
+    stamps = [f"{stamp}Z" for stamp in np.datetime_as_string(ends, unit="s")]
+    found = {
+        "symbol": bars.symbol,
+        "timeframe": str(bars.timeframe),
+        "content_hash": bars.content_hash,
+        "bars": len(bars),
+        "first_bar": stamps[0] if stamps else None,
+        "last_bar": stamps[1] if stamps else None,
+    }
+    return {"of_the_result": dict(told), "of_this_machine": found}
+
+
 def canonical_bytes(result: Mapping[str, Any]) -> bytes:
     """A result as sorted JSON, without the names of its tables: what two runs must agree on."""
     kept = {key: value for key, value in result.items() if key not in NOT_PART_OF_A_RESULT}

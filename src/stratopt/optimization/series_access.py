@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class SeriesAccess:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._lock = threading.Lock()
-        self._located: dict[tuple[str, str], dict[str, Any]] = {}
+        self._located: dict[tuple[str, str], tuple[Hashable, dict[str, Any]]] = {}
 
     def check(self, symbol: str, timeframe: str, start: str | None, end: str | None) -> tuple[str, int]:
         """The stored symbol and the seconds of a bar that are meant, or MarketDataError if the range has no bars."""
@@ -50,20 +51,24 @@ class SeriesAccess:
     def locate(self, symbol: str, timeframe: str) -> dict[str, Any]:
         """The memory map of the whole series, as a worker's payload.
 
-        The map is named by its content; a series that is imported again while the server runs is seen after a restart.
+        The map is named by its content: a series that is imported again gets another one, and jobs that hold the old one
+        keep it.
         """
         with self._lock:
-            key = (symbol, timeframe)
-            if key not in self._located:
-                bars = self.catalogue.bars(symbol, timeframe)
-                path = self._mapped(bars)
-                self._located[key] = {
-                    "file": str(path),
-                    "symbol": bars.symbol,
-                    "timeframe": str(bars.timeframe),
-                    "calendar": bars.calendar.value,
-                }
-            return self._located[key]
+            state, (seen, located) = self.catalogue.state(symbol), self._located.get((symbol, timeframe), (None, None))
+            if located is None or seen != state:
+                located = self._locate(symbol, timeframe)
+                self._located[symbol, timeframe] = state, located
+            return located
+
+    def _locate(self, symbol: str, timeframe: str) -> dict[str, Any]:
+        bars = self.catalogue.bars(symbol, timeframe)
+        return {
+            "file": str(self._mapped(bars)),
+            "symbol": bars.symbol,
+            "timeframe": str(bars.timeframe),
+            "calendar": bars.calendar.value,
+        }
 
     def _mapped(self, bars: Bars) -> Path:
         try:

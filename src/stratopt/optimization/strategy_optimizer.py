@@ -72,7 +72,7 @@ def optimize_strategy(
     if strategy.needs_volume:
         _refuse_constant_volume(bars, strategy)
     space = override_space(strategy.space, spec.parameter_space or {})
-    bars = _until(bars, spec.end_date)
+    bars = bars_until(bars, spec.end_date)
     warmup = longest_warmup(strategy, space)
     first = _first_scored_bar(spec, bars, warmup)
     folds = _folds(spec, first, len(bars))
@@ -108,7 +108,8 @@ def _refuse_constant_volume(bars: Bars, strategy: Strategy) -> None:
         )
 
 
-def _until(bars: Bars, end_date: str | None) -> Bars:
+def bars_until(bars: Bars, end_date: str | None) -> Bars:
+    """The bars of a job: all before its end date, for those before its start date warm up."""
     end = moment_to_ms(end_date, field="end_date")
     return bars if end is None else bars[: bisect.bisect_left(bars.open_time, end)]
 

@@ -13,6 +13,7 @@ from stratopt.market.bars import Bars
 from stratopt.market.catalogue import Catalogue, load_bars
 from stratopt.market.mapped_file import open_mapped
 from stratopt.market.symbols import ALIASES
+from stratopt.market.timeframe import Timeframe
 
 
 def minutes(symbol="MINE", n=200_000, timeframe="1m"):
@@ -143,6 +144,29 @@ def test_series_of_the_user_hide_bundled_ones_of_the_same_timeframe_only(tmp_pat
     catalogue.add(coin, {})
     assert catalogue.bars("BTC", "1d").content_hash == coin.content_hash
     assert [str(t) for t in catalogue.timeframes("BTCUSD")] == ["1h", "1d"]
+
+
+def test_removing_uncovers_what_was_hidden(tmp_path):
+    """One timeframe or all of a name; what is left is told, and the other names stay."""
+    catalogue = Catalogue(tmp_path)
+    hour, day = Timeframe.parse("1h"), Timeframe.parse("1d")
+    assert [str(s.timeframe) for s in catalogue.hidden_by("BTCUSD", day)] == ["1d"]
+    assert {(s.symbol, str(s.timeframe)) for s in catalogue.hidden_by("BTC", day)} == {
+        ("BTCUSD", "1h"),
+        ("BTCUSD", "1d"),
+    }
+    assert catalogue.hidden_by("AAPL", hour) == catalogue.hidden_by("MINE", day) == []
+    for bars in (minutes("BTC", 50, "1d"), minutes("BTC", 60, "1h"), minutes("MINE", 70, "1d")):
+        catalogue.add(bars, {})
+    assert catalogue.hidden_by("BTC", Timeframe.parse("1m")) == [], "the name hides them already"
+    assert catalogue.remove("btc", "24h") == {day: 50}
+    assert json.loads((tmp_path / "catalogue" / "BTC" / "meta.json").read_text()).keys() == {"1h"}
+    assert catalogue.bars("BTC", "1h").symbol == "BTC"
+    assert catalogue.remove("BTC") == {hour: 60}
+    assert catalogue.bars("BTC", "1h").symbol == "BTCUSD"
+    assert [s.symbol for s in catalogue.series() if s.source == "user"] == ["MINE"]
+    with pytest.raises(MarketDataError, match="STRATOPT_DATA_DIR"):
+        Catalogue().remove("BTC")
 
 
 def test_adding_again_replaces(tmp_path):

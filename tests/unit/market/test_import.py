@@ -211,3 +211,89 @@ def test_large_files_are_read_quickly_and_exactly(tmp_path):
     frame.to_csv(tmp_path / "large.csv", index=False)
     raw, _ = read_file(tmp_path / "large.csv", symbol="A")
     assert np.array_equal(raw.columns[3], close)
+
+
+HOURS = """date,time,open,high,low,close,volume
+2018-01-01,22:00:00,100,101,99,100.5,1
+2018-01-01,23:00:00,100.5,101,99,100.7,2
+2018-01-02,00:00:00,100.7,101,99,100.9,3
+2018-01-02,01:00:00,100.9,101,99,100.2,4
+"""
+
+
+@pytest.mark.parametrize(
+    ("date", "time"),
+    [
+        ("{:%Y-%m-%d}", "{:%H:%M:%S}"),
+        ("{:%Y-%m-%d}", "{:%H:%M}"),
+        ("{:%Y-%m-%d}", "{:%H:%M:%S}.000"),
+        ("{:%Y-%m-%d}", "{0.hour}:{0:%M}"),
+        ("{:%Y.%m.%d}", "{:%H:%M:%S}"),
+        ("{:%Y.%m.%d}", "{:%H:%M}"),
+        ("{:%d.%m.%Y}", "{:%H:%M}"),
+        ("{:%d.%m.%Y}", "{:%H:%M:%S}"),
+        ("{:%Y%m%d}", "{:%H%M%S}"),
+        ("{:%Y%m%d}", "{:%H%M}"),
+        ("{:%Y%m%d}", "{:%H:%M:%S}"),
+        ("{:%Y-%m-%d}", "{:%H%M}"),
+    ],
+)
+def test_date_and_time_in_two_columns_are_one_stamp(tmp_path, date, time):
+    """However both are written: the bars are hours, not the last hour of each day."""
+    moments = pd.date_range("2018-01-30 22:00", periods=30, freq="h")
+    rows = [f"{date.format(m)},{time.format(m)},100,101,99,{100 + i / 100},{i}" for i, m in enumerate(moments)]
+    done = import_file(written(tmp_path, "\n".join(["Date, Time,open,high,low,close,volume", *rows])), symbol="A")
+    assert (str(done.bars.timeframe), len(done.bars)) == ("1h", 30)
+    assert str(done.bars.stamps[0]) == "2018-01-30T22:00:00.000"
+    assert str(done.bars.stamps[-1]) == "2018-02-01T03:00:00.000"
+
+
+def test_a_time_column_that_adds_nothing_is_left_out(tmp_path):
+    """It is empty, or the date has its hours already."""
+    plain = import_file(written(tmp_path, YAHOO), symbol="A").bars
+    empty = "\n".join(
+        line.replace(",", ",Time," if line[0] == "D" else ",,", 1)
+        for line in YAHOO.replace("Adj Close", "x").splitlines()
+    )
+    assert import_file(written(tmp_path, empty), symbol="A").bars.content_hash == plain.content_hash
+    whole = HOURS.replace("01-01,", "01-01 ").replace("01-02,", "01-02 ").replace("date,time", "date")
+    twice = HOURS.replace("-01,", "-01 22:00:00,", 1).replace("-01,23", "-01 23:00:00,23")
+    twice = twice.replace("-02,00", "-02 00:00:00,00").replace("-02,01", "-02 01:00:00,01")
+    assert (
+        import_file(written(tmp_path, twice), symbol="A").bars.content_hash
+        == import_file(written(tmp_path, whole, "whole.csv"), symbol="A").bars.content_hash
+    )
+
+
+def test_a_time_that_is_missing_or_no_time_is_told_by_its_line(tmp_path):
+    """Nothing is guessed into it."""
+    with pytest.raises(MarketDataError, match="line 4: the stamp is missing"):
+        import_file(written(tmp_path, HOURS.replace("00:00:00", "")), symbol="A")
+    with pytest.raises(MarketDataError, match="noon"):
+        import_file(written(tmp_path, HOURS.replace("00:00:00", "noon")), symbol="A")
+
+
+def test_stamps_that_look_cut_are_not_to_be_dropped(tmp_path):
+    """Hours whose column of times has another name: dropping doubled stamps would leave one hour a day."""
+    cut = HOURS.replace("date,time", "date,clock")
+    with pytest.raises(MarketDataError, match=r"look cut.*column.*time") as caught:
+        import_file(written(tmp_path, cut), symbol="A", timeframe="1d")
+    assert "drop_duplicates" not in caught.value.message
+
+
+@pytest.mark.parametrize("wrap", ["csv", "parquet"])
+def test_a_timeframe_longer_than_the_distance_of_the_bars_is_refused(tmp_path, wrap):
+    """As Bars.from_frame refuses it: days are not weeks, in whatever order and however often they stand there."""
+    moments = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+    rows = [f"{moment},100,101,99,100,{i}" for i, moment in enumerate([*moments, *moments])]
+    path = written(tmp_path, "\n".join(["date,open,high,low,close,volume", *rows]))
+    if wrap == "parquet":
+        path = tmp_path / "prices.parquet"
+        pd.read_csv(tmp_path / "prices.csv").to_parquet(path)
+    for read in (read_file, import_file):
+        with pytest.raises(MarketDataError, match="usually 86400 s apart, so they are not 1w bars") as caught:
+            read(path, symbol="A", timeframe="1w")
+        assert caught.value.code == "unknown_timeframe"
+    repairs = ["sort", "drop_duplicates"]
+    assert len(import_file(path, symbol="A", timeframe="1d", repairs=repairs).bars) == 40
+    assert len(import_file(path, symbol="A", timeframe="1h", repairs=repairs).bars) == 40, "with gaps"

@@ -28,6 +28,7 @@ LIBRARY_TITLES: Mapping[str, str] = {
     "batch_error": "The batch does not exist, is not finished or cannot be changed",
     "duplicate_strategy": "The name of the strategy is taken",
     "empty_range": "The range has no bars",
+    "hides_bundled": "The name belongs to a series that comes with stratopt",
     "invalid_backtest": "The input of the backtest cannot be simulated",
     "invalid_bars": "The table is no series of bars",
     "invalid_checkpoint": "The checkpoint of the search is damaged or of another search",

@@ -17,7 +17,9 @@ from stratopt.kernels.arrays import AnyArray, Int64Array1D
 from stratopt.market.acceptance import Imported, accept
 from stratopt.market.formats import Format, detect, layout_of, preset
 from stratopt.market.frames import PRICES, columns_of
+from stratopt.market.inference import require_distance
 from stratopt.market.raw_series import RawSeries
+from stratopt.market.sources.date_and_time import date_and_time
 from stratopt.market.stamps import epoch_to_ms, stamps_to_ms
 from stratopt.market.symbols import checked_symbol
 from stratopt.market.timeframe import Calendar, Timeframe
@@ -46,14 +48,14 @@ def import_file(
     format : str
         ``auto`` or a preset of ``market.formats``; Parquet files need none.
     timeframe, calendar : optional
-        Told from the stamps (and the preset) when not given.
+        Told from the stamps (and the preset) when not given; a timeframe longer than the distance of the bars is refused.
     repairs : collection of str
         Names out of ``market.repair``; without any, a file with an error is refused.
 
     Raises
     ------
     MarketDataError
-        ``unreadable_file``, ``unknown_format``, ``unknown_repair``, ``invalid_symbol``, or ``invalid_bars`` whose context
+        ``unreadable_file``, ``unknown_format``, ``unknown_repair``, ``unknown_timeframe``, ``invalid_symbol``, or ``invalid_bars`` whose context
         holds the report.
     """
     raw, format_name = read_file(path, symbol=symbol, format=format, timeframe=timeframe, calendar=calendar)
@@ -74,7 +76,19 @@ def read_file(
     timeframe: str | Timeframe | None = None,
     calendar: str | Calendar | None = None,
 ) -> tuple[RawSeries, str]:
-    """The unchecked series in ``path`` and the name of its format; for ``validate`` and ``import_file``."""
+    """The unchecked series in ``path`` and the name of its format; for ``validate`` and ``import_file``.
+
+    MarketDataError as for ``import_file``, and ``unknown_timeframe`` where most bars are closer than ``timeframe`` says.
+    """
+    raw, format_name = _unchecked(path, symbol, format, timeframe, calendar)
+    if timeframe is not None:
+        require_distance(np.unique(raw.open_time), raw.timeframe, raw.symbol)
+    return raw, format_name
+
+
+def _unchecked(
+    path: Path, symbol: str, format: str, timeframe: str | Timeframe | None, calendar: str | Calendar | None
+) -> tuple[RawSeries, str]:
     name = checked_symbol(symbol)
     content = _content(path)
     if content[:4] == b"PAR1":
@@ -153,7 +167,10 @@ def _columns(frame: Any, format_: Format, path: Path) -> dict[str, AnyArray]:
     stamp = next((name for name in format_.stamp_columns if name in frame), None)
     if stamp is None:
         raise _unreadable(path, f"no stamp column; one of {', '.join(format_.stamp_columns)} is needed")
-    columns: dict[str, AnyArray] = {"open_time": _stamps(frame[stamp], format_, path)}
+    stamps = frame[stamp]
+    if stamp == "date" and "time" in frame and not _is_epoch(stamps):
+        stamps = date_and_time(stamps, frame["time"])
+    columns: dict[str, AnyArray] = {"open_time": _stamps(stamps, format_, path)}
     volume = next((name for name in frame if name.startswith("volume")), None)
     for name, source in [*zip(PRICES, PRICES, strict=True), ("volume", volume)]:
         if source is not None:
@@ -177,7 +194,7 @@ def _stamps(column: Any, format_: Format, path: Path) -> Int64Array1D:
 
     if column.isna().any():
         raise _unreadable(path, f"line {column.isna().idxmax()}: the stamp is missing")
-    if pd.api.types.is_numeric_dtype(column) and not _is_date_number(column):
+    if _is_epoch(column):
         return epoch_to_ms(column.to_numpy(), each=format_.epoch_unit_varies)
     texts = column.astype(str).str.strip()
     for pattern in format_.stamp_formats:
@@ -187,9 +204,13 @@ def _stamps(column: Any, format_: Format, path: Path) -> Int64Array1D:
     return stamps_to_ms(texts, what=path.name) - format_.utc_offset_hours * _HOUR_MS
 
 
-def _is_date_number(column: Any) -> bool:
-    """Whether whole numbers are dates such as 20240131."""
-    return bool(((column >= 19_000_101) & (column <= 21_001_231)).all())
+def _is_epoch(column: Any) -> bool:
+    """Whether stamps are numbers that count since 1970, and not dates such as 20240131."""
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(column):
+        return False
+    return not bool(((column >= 19_000_101) & (column <= 21_001_231)).all())
 
 
 def _unreadable(path: Path, reason: object) -> MarketDataError:
