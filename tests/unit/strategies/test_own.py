@@ -153,6 +153,16 @@ def test_files_of_one_name_in_two_folders_do_not_meet(tmp_path: Path) -> None:
     catalogue.load_folder(tmp_path / "a")
     catalogue.load_folder(tmp_path / "b")
     assert [p.code for p in catalogue.problems] == ["duplicate_strategy", "duplicate_strategy"]
+    first, second = (str(tmp_path / name / "good.py") for name in ("a", "b"))
+    assert f"the name 'HigherClose' ({second}, line " in catalogue.problems[0].message
+    assert f"is taken by {first}, line " in catalogue.problems[0].message
+
+
+def test_a_built_in_name_is_taken_by_no_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "good.py", GOOD.replace("def HigherClose", "def RSI"))
+    (problem,) = StrategyCatalogue.with_own(tmp_path).problems
+    assert f"the name 'RSI' ({path}, line " in problem.message
+    assert "is taken by a built-in strategy" in problem.message
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
