@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
+from stratopt.errors import memory_errors_told
 from stratopt.settings import Settings
 
 if TYPE_CHECKING:
@@ -329,6 +330,7 @@ def optimize_batch(request: Mapping[str, Any]) -> BatchAnalysisReport:
         return service.report(service.manager.wait(batch.batch_id))
 
 
+@memory_errors_told("the optimisation")
 def optimize(
     bars: Bars | Mapping[str, Any],
     strategy: str | Strategy | None = None,
@@ -353,7 +355,8 @@ def optimize(
     Raises
     ------
     StratoptError
-        With a code and the way out: unknown names, bad values, too few bars, a strategy that fails or never trades.
+        With a code and the way out: unknown names, bad values, too few bars, too little memory (``out_of_memory``), a strategy that fails or never
+        trades.
     """
     from stratopt.backtest.checks import made_of
     from stratopt.backtest.costs import Costs
@@ -409,6 +412,7 @@ def _optimize_request(request: Mapping[str, Any]) -> OptimizationResult:
     return _run(spec, strategies, catalogue)
 
 
+@memory_errors_told("running the result again")
 def reproduce(result: Mapping[str, Any]) -> OptimizationResult:
     """Run again what a result's manifest tells, on the market data and strategies of this machine."""
     from stratopt.market.catalogue import Catalogue

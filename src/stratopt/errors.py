@@ -7,11 +7,14 @@ StratoptError                      stable ``code``, human ``message``, machine `
 ├── StrategyError                  strategies/  a strategy that is unknown, invalid or that raised
 ├── BacktestError                  backtest/    input that cannot be simulated
 ├── ExportError                    export/      a result that cannot be written in another language
+├── OutOfMemoryError               anywhere     memory that this process may not use or that the machine does not have
 └── OptimizationError              optimization/exceptions.py draws its own tree
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -74,3 +77,22 @@ class ExportError(StratoptError):
     """A result cannot be written in another language."""
 
     code = "cannot_be_exported"
+
+
+class OutOfMemoryError(StratoptError):
+    """The work needs more memory than there is."""
+
+    code = "out_of_memory"
+
+
+@contextmanager
+def memory_errors_told(work: str) -> Iterator[None]:
+    """Raise OutOfMemoryError, naming ``work``, where Python raises MemoryError inside the block or the decorated function."""
+    try:
+        yield
+    except MemoryError as error:
+        detail = f" ({error})" if str(error) else ""
+        raise OutOfMemoryError(
+            f"{work} needed more memory than this process can have{detail}; shorten the date range or free memory",
+            work=work,
+        ) from error

@@ -126,7 +126,7 @@ def test_4_an_endless_native_loop_is_killed_at_its_limit(server: Server, strateg
 def test_20_an_exception_of_any_kind_is_a_failure_and_no_death(server: Server, strategy: str) -> None:
     (item,) = server.submit([strategy]).wait().results()
     assert (item["status"], item["attempts"]) == ("failed", 1)
-    assert item["error"]["code"] != "worker_died"
+    assert item["error"]["code"] == "strategy_error"
     assert {"QuotesBytes": "no file \\udcff.csv", "Leaves": "SystemExit"}[strategy] in item["error"]["detail"]
 
 

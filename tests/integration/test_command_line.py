@@ -11,9 +11,11 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from stratopt.cli.server_process import free_port
 from stratopt.client.client import Client
 
 from .conftest import STRATEGY_FOLDER, quick
@@ -99,6 +101,55 @@ def test_optimize_makes_the_slow_checks_that_its_flags_ask_for(home: Path) -> No
     refused = stratopt("optimize", "RSI", *short, "--permutation-runs", "-1", home=home)
     assert refused.returncode == 3
     assert "permutation_runs" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["optimize", "backtest"])
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [("Leaves", "Leaves called sys.exit(0), which raised SystemExit (line"), ("EatsMemory", "more memory than")],
+)
+def test_what_a_strategy_does_to_the_process_is_a_sentence_and_a_code(
+    home: Path, command: str, strategy: str, words: str
+) -> None:
+    done = stratopt(command, strategy, "-s", "BTC", "--start", "2016-01-01", "--json", home=home)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_stdout_is_data_whatever_strategies_print(home: Path) -> None:
+    short = ["Prints", "-s", "BTC", "--start", "2016-01-01", "--json"]
+    for command in (["optimize", *short, "--max-evals", "1"], ["backtest", *short], ["strategies", "--json"]):
+        done = stratopt(*command, home=home)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
+        assert "this module talks" in done.stderr
+        assert ("this strategy talks" in done.stderr) == ("Prints" in command)
+
+
+def test_optimize_takes_the_sides(home: Path) -> None:
+    short = [
+        "RSI",
+        "-s",
+        "BTC",
+        "--start",
+        "2016-01-01",
+        "--max-evals",
+        "4",
+        "--algorithm",
+        "random",
+        "--hold-out",
+        "--json",
+    ]
+    plain, both = (
+        json.loads(stratopt("optimize", *short, *sides, home=home).stdout)
+        for sides in ([], ["--direction", "long_short"])
+    )
+    assert plain["manifest"]["spec"]["execution"]["direction"] is None
+    assert both["manifest"]["spec"]["execution"]["direction"] == "long_short"
+    refused = stratopt("optimize", *short, "--direction", "sideways", home=home)
+    assert refused.returncode == 3
+    assert "direction" in refused.stderr
 
 
 def test_strategies_are_listed_and_shown(home: Path) -> None:
@@ -305,6 +356,53 @@ def test_a_port_that_is_taken_gets_a_sentence(tmp_path: Path) -> None:
     assert f"127.0.0.1:{port}" in done.stderr
     assert "--port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def read_until(stream: IO[bytes], words: bytes) -> list[bytes]:
+    """Lines up to the one with ``words``; the end of the stream is a failure of the test that reads."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if words in line:
+            return lines
+    raise AssertionError(f"{words!r} never came, but {b''.join(lines).decode()}")
+
+
+@pytest.mark.timeout(120)
+def test_a_server_tells_where_it_listens_and_its_log_is_json_whatever_strategies_print(tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    command, variables = [*COMMAND, "serve", "--port", address.rpartition(":")[2]], environment(tmp_path, address)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables) as serving:
+        assert serving.stdout is not None
+        assert serving.stderr is not None
+        lines = read_until(serving.stderr, b"server_listening")
+        with Client(address) as client:
+            client.optimize_batch({"strategies": ["Prints"], "common_config": quick(1)}).wait()
+        serving.send_signal(signal.SIGTERM)
+        lines += serving.stderr.readlines()
+        printed = serving.stdout.read()
+    events = [json.loads(line) for line in lines]
+    (listening,) = [e for e in events if e["event"] == "server_listening"]
+    assert (listening["address"], listening["documentation"]) == (address, f"{address}/docs")
+    assert listening["data_directory"] == str(tmp_path)
+    told = {(e["strategy"], e["text"]) for e in events if e["event"] == "strategy_printed"}
+    assert told == {(None, "this module talks"), ("Prints", "this module talks"), ("Prints", "this strategy talks")}
+    assert printed == b""
+    assert b"color_message" not in b"".join(lines)
+    assert b"setup plugin" not in b"".join(lines)
+
+
+@pytest.mark.timeout(60)
+def test_a_server_at_a_terminal_says_it_in_words(tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    command, variables = [*COMMAND, "serve", "--port", address.rpartition(":")[2]], environment(tmp_path, address)
+    terminal, end = os.openpty()
+    with subprocess.Popen(command, stderr=end, env=variables) as serving, os.fdopen(terminal, "rb") as screen:
+        os.close(end)
+        read_until(screen, f"stratopt listens on {address} (Ctrl-C stops it)".encode())
+        assert f"{address}/docs".encode() in screen.readline()
+        serving.send_signal(signal.SIGTERM)
+        serving.wait(30)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from stratopt.backtest.result import BacktestResult
 from stratopt.backtest.scorer import Scorer, stop_atr
 from stratopt.backtest.targets import check_target
 from stratopt.backtest.window import evaluation_window, require_bars
+from stratopt.errors import memory_errors_told
 from stratopt.kernels import engine_codes as k
 from stratopt.kernels.arrays import LONG_ONLY, AnyArray
 from stratopt.kernels.simulate import simulate
@@ -85,6 +86,7 @@ def backtest_signals(
     )
 
 
+@memory_errors_told("the backtest")
 def backtest(
     bars: Bars,
     strategy: str | Strategy,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ def is_columnar(space: ParameterSpace) -> bool:
 def grid(space: ParameterSpace, axes: Mapping[str, Sequence[Any]]) -> ParameterRows:
     """All combinations of ``axes`` that the relations of the space allow; parameters that are not named take their defaults.
 
-    ParameterSpaceError for an unknown name, an empty axis, a value out of its domain, or when no combination is left.
+    ParameterSpaceError for an unknown name, an axis that is empty or no list, a value out of its domain, or when no combination is left.
     """
     defaults = space.defaults()
     unknown = [name for name in axes if name not in space.parameters]
@@ -62,9 +62,7 @@ def grid(space: ParameterSpace, axes: Mapping[str, Sequence[Any]]) -> ParameterR
         space.validate({unknown[0]: None})
     checked: dict[str, list[Any]] = {}
     for name, parameter in space.parameters.items():
-        values = list(axes[name]) if name in axes else [defaults[name]]
-        if not values:
-            raise ParameterSpaceError(f"{name} has no values to sweep; give at least one", parameter=name)
+        values = _values(name, axes[name]) if name in axes else [defaults[name]]
         checked[name] = [
             parameter.check(value.item() if isinstance(value, np.generic) else value, name) for value in values
         ]
@@ -88,6 +86,17 @@ def grid(space: ParameterSpace, axes: Mapping[str, Sequence[Any]]) -> ParameterR
 def listed(space: ParameterSpace, points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every point checked and completed with defaults."""
     return [space.validate(point) for point in points]
+
+
+def _values(name: str, given: Any) -> list[Any]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ParameterSpaceError(
+            f"{name} takes a list of values to sweep, not {given!r}; write [{given!r}] for one", parameter=name
+        )
+    values = list(given)
+    if not values:
+        raise ParameterSpaceError(f"{name} has no values to sweep; give at least one", parameter=name)
+    return values
 
 
 def _column(values: Sequence[Any]) -> AnyArray:

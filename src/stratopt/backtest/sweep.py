@@ -13,7 +13,7 @@ from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.parameter_rows import ParameterRows, grid, is_columnar, listed
 from stratopt.backtest.scorer import POSITIONS, Scorer, Scores
-from stratopt.errors import BacktestError
+from stratopt.errors import BacktestError, memory_errors_told
 from stratopt.kernels.arrays import AnyArray, Float64Array2D
 from stratopt.kernels.changes import padded_rows
 from stratopt.kernels.scoring import SCORE_NAMES
@@ -72,6 +72,7 @@ class SweepResult:
         return self.frame().pivot_table(index=y, columns=x, values=_known(metric), aggfunc="max", dropna=False)
 
 
+@memory_errors_told("the sweep")
 def sweep(
     bars: Bars,
     strategy: str | Strategy,

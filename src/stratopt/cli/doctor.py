@@ -63,10 +63,12 @@ def _market_data(folder: Path) -> dict[str, Any]:
 
 
 def _own_strategies() -> dict[str, Any]:
+    from stratopt.cli.local import prints_on_stderr
     from stratopt.settings import Settings
     from stratopt.strategies.catalogue import StrategyCatalogue
 
-    found = StrategyCatalogue.with_own(Settings().strategy_folder)
+    with prints_on_stderr():
+        found = StrategyCatalogue.with_own(Settings().strategy_folder)
     problems = "; ".join(p.message for p in found.problems)
     return _check("strategies", not found.problems, problems or f"{len(found)} strategies")
 
@@ -74,9 +76,10 @@ def _own_strategies() -> dict[str, Any]:
 def _speedup() -> dict[str, Any]:
     """The same batch with one worker and with two, in turns; the quicker run of each counts, for other programs only slow down."""
     from stratopt.bootstrap import local_service
+    from stratopt.cli.local import prints_on_stderr
 
     seconds: dict[int, float] = {}
-    with local_service() as service:
+    with prints_on_stderr(), local_service() as service:
         try:
             _seconds(service, workers=2)  # what the first jobs load is no matter of parallelism
             for workers in (1, 2) * ROUNDS:

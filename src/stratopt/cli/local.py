@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,13 +20,21 @@ def local_catalogue() -> Catalogue:
     return Catalogue(Settings().data_dir)
 
 
+@contextmanager
+def prints_on_stderr() -> Iterator[None]:
+    """While the operator's code is loaded or runs: stdout is for the command's own data."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
 def local_strategies() -> StrategyCatalogue:
     """Strategies: built in, and the operator's own; those that do not load are told on stderr."""
     from stratopt.cli.output import say
     from stratopt.settings import Settings
     from stratopt.strategies.catalogue import StrategyCatalogue
 
-    found = StrategyCatalogue.with_own(Settings().strategy_folder)
+    with prints_on_stderr():
+        found = StrategyCatalogue.with_own(Settings().strategy_folder)
     for problem in found.problems:
         say(f"warning: {problem.message}", "yellow")
     return found

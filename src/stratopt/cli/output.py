@@ -113,12 +113,15 @@ def report_error(error: Exception) -> int:
         (StratoptError, EXIT_INVALID),
         (ValidationError, EXIT_INVALID),
         (OSError, EXIT_INVALID),
+        (MemoryError, EXIT_INVALID),
     )
     code = next((code for kind, code in kinds if isinstance(error, kind)), EXIT_UNEXPECTED)
     if code == EXIT_UNEXPECTED:
         stderr.print_exception(show_locals=False)
         return code
     said = _wrong_settings(error.errors()) if isinstance(error, ValidationError) else str(error)
+    if isinstance(error, MemoryError):
+        said = f"not enough memory: {said or 'the system gave no more'}"
     stderr.print(Text("error: ", style="bold red") + Text(said))
     problems = error.errors if isinstance(error, ApiError) else getattr(error, "context", {}).get("errors", [])
     for problem in problems[:20] if len(problems) > 1 else []:

@@ -24,6 +24,10 @@ Start = Annotated[str | None, typer.Option("--start", help="First bar, inclusive
 End = Annotated[str | None, typer.Option("--end", help="End, exclusive.")]
 Parameters = Annotated[list[str] | None, typer.Option("--param", "-p", help="name=value; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+SideNames = Annotated[str, typer.Option("--direction", help="long_only, short_only or long_short.")]
+SideOrDefault = Annotated[
+    str | None, typer.Option("--direction", help="long_only (the default), short_only or long_short.")
+]
 FeeBps = Annotated[float, typer.Option("--fee-bps", help="Fee a side, hundredths of a per cent.")]
 SlippageBps = Annotated[float, typer.Option("--slippage-bps", help="Adverse price move a side.")]
 RandomEntries = Annotated[
@@ -99,7 +103,7 @@ def backtest(
     param: Parameters = None,
     fee_bps: FeeBps = 10.0,
     slippage_bps: SlippageBps = 5.0,
-    direction: Annotated[str, typer.Option(help="long_only, short_only or long_short.")] = "long_only",
+    direction: SideNames = "long_only",
     plot: Annotated[Path | None, typer.Option("--plot", help="Write the picture to this SVG file.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -110,17 +114,13 @@ def backtest(
     from stratopt.backtest.costs import Costs
     from stratopt.backtest.engine import backtest as run
     from stratopt.backtest.execution import Execution
-    from stratopt.cli.local import local_catalogue, local_strategies
+    from stratopt.cli.local import local_catalogue, local_strategies, prints_on_stderr
 
     bars = local_catalogue().bars(symbol, timeframe, start, end)
     found = local_strategies().get(strategy)
-    result = run(
-        bars,
-        found,
-        parse_params(param),
-        costs=Costs(fee_bps=fee_bps, slippage_bps=slippage_bps),
-        execution=Execution(direction=direction),
-    )
+    costs, execution = Costs(fee_bps=fee_bps, slippage_bps=slippage_bps), Execution(direction=direction)
+    with prints_on_stderr():
+        result = run(bars, found, parse_params(param), costs=costs, execution=execution)
     if plot:
         result.plot().save(plot)
         say(f"wrote {plot}")
@@ -156,6 +156,7 @@ def optimize(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     fee_bps: FeeBps = 10.0,
     slippage_bps: SlippageBps = 5.0,
+    direction: SideOrDefault = None,
     random_entry_runs: RandomEntries = None,
     permutation_runs: Permutations = None,
     combinatorial_groups: Groups = None,
@@ -169,6 +170,7 @@ def optimize(
     Example: stratopt optimize RSI -s BTC --start 2016-01-01 --max-evals 200
     """
     from stratopt.bootstrap import optimize as run
+    from stratopt.cli.local import prints_on_stderr
 
     request = {
         "strategy_name": strategy,
@@ -178,6 +180,7 @@ def optimize(
         "end_date": end,
         "seed": seed,
         "costs": {"fee_bps": fee_bps, "slippage_bps": slippage_bps},
+        "execution": {"direction": direction},
         "optimization_config": {
             "max_evals": max_evals,
             "algorithm": algorithm,
@@ -193,7 +196,7 @@ def optimize(
             "embargo_bars": embargo_bars,
         },
     }
-    with stderr.status(f"optimising {strategy} on {symbol} {timeframe}"):
+    with prints_on_stderr(), stderr.status(f"optimising {strategy} on {symbol} {timeframe}"):
         result = run(request)
     if as_json:
         print_json(result.to_dict())
@@ -234,6 +237,7 @@ def reproduce(
 
     from stratopt.bootstrap import changed_data
     from stratopt.bootstrap import reproduce as run
+    from stratopt.cli.local import prints_on_stderr
     from stratopt.optimization.manifest import canonical_bytes, differences
 
     document = json.loads(result.read_text())
@@ -243,7 +247,7 @@ def reproduce(
     if changed := changed_data(document):
         _tell_changed_data(changed, as_json)
         raise typer.Exit(EXIT_SOME_FAILED)
-    with stderr.status("running it again"):
+    with prints_on_stderr(), stderr.status("running it again"):
         again = json.loads(canonical_bytes(run(document).to_dict()))
     found = differences(document, again)
     digest = hashlib.sha256(canonical_bytes(again)).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +32,7 @@ def serve(host: str, port: int) -> None:
     """
     from stratopt.bootstrap import make_parts, make_server_app
     from stratopt.monitoring.log_setup import configure_logging
+    from stratopt.optimization.printed_lines import PrintedLines
     from stratopt.optimization.processes import freeze_imports
     from stratopt.settings import Settings
 
@@ -38,7 +40,8 @@ def serve(host: str, port: int) -> None:
     configure_logging(settings.log_level)
     lock = _own_directory(settings.data_dir)
     listener = _listen(host, port)
-    parts = make_parts(settings, workers_now=True)
+    with PrintedLines() as printed, redirect_stdout(printed):
+        parts = make_parts(settings, workers_now=True)
     if host not in LOOPBACK and not parts.keys.list():
         fail(
             f"refusing to listen on {host} without API keys: anyone who reaches it could run optimisations",
@@ -53,6 +56,11 @@ def serve(host: str, port: int) -> None:
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             app.state.draining = True
             super().handle_exit(sig, frame)
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                _tell_address(listener, settings.data_dir)
 
         async def on_tick(self, counter: int) -> bool:
             app.state.draining |= parts.service.manager.failure is not None
@@ -79,6 +87,18 @@ def serve(host: str, port: int) -> None:
             EXIT_UNEXPECTED,
             "the log has the traceback; what ran goes on at the next start",
         )
+
+
+def _tell_address(listener: socket.socket, data_dir: Path) -> None:
+    """Once a start, when requests are answered: a line of the log, and for people at a terminal a sentence."""
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    folder = str(data_dir.resolve())
+    facts = {"address": address, "documentation": f"{address}/docs", "data_directory": folder}
+    logging.getLogger(__name__).info("server_listening", extra=facts)
+    if sys.stderr.isatty():
+        say(f"stratopt listens on {address} (Ctrl-C stops it)", "bold")
+        say(f"documentation: {address}/docs\ndata directory: {folder}")
 
 
 def _own_directory(directory: Path) -> Any:

@@ -27,6 +27,12 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
+def drop_colour(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave out the second, coloured text that uvicorn gives its messages for terminals."""
+    event.pop("color_message", None)
+    return event
+
+
 def configure_logging(level: str) -> None:
     """Send every log record of the process to stderr as a JSON line."""
     shared: list[Any] = [
@@ -35,6 +41,7 @@ def configure_logging(level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        drop_colour,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         redact,
@@ -51,3 +58,4 @@ def configure_logging(level: str) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         library = logging.getLogger(name)
         library.handlers, library.propagate = [], True
+    logging.getLogger("alembic.runtime.plugins").setLevel(max(root.level, logging.WARNING))

@@ -61,7 +61,7 @@ def _on_history(ranking: Sequence[RankedResult], evidence: Mapping[str, Any] | N
         wanted = years * (needed / best) ** 2
         yield Recommendation(
             advice=f"Test the best strategies on {math.ceil(10 * wanted) / 10:.1f} out-of-sample years at least, or fewer of them at once.",
-            because=f"a Sharpe ratio of {best:.2f} over {years:.1f} years is below the {needed:.2f} that can be told from luck",
+            because=f"a Sharpe ratio of {best:.2f} over {years:.1f} years is below the {needed:.2f} that would be noticed in 80 % of cases",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.optimization.artifacts import ArtifactStore, write_when_there_is_room
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.jobs import Failure
+from stratopt.optimization.printed_lines import PrintedLines
 from stratopt.optimization.processes import Meter, alarm_after, keep_freed_memory
 from stratopt.optimization.strategy_optimizer import optimize_strategy
 from stratopt.optimization.study_checkpoints import StudyCheckpoints
@@ -104,7 +106,8 @@ def run(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     """One attempt: the answer is a result or a failure, with what it cost."""
     answer: dict[str, Any]
     try:
-        answer = {"type": "succeeded", "result": _optimize(request, reporter)}
+        with PrintedLines(request["job"]["strategy"]) as printed, redirect_stdout(printed):
+            answer = {"type": "succeeded", "result": _optimize(request, reporter)}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the process edge: every failure becomes a record with its reason
         answer = {"type": "failed", "failure": failure_of(error).to_dict()}
     answer["resources"] = {name: value for name, value in reporter.resources().items() if name != "memory_bytes"}

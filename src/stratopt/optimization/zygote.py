@@ -105,6 +105,7 @@ def main(options: dict[str, Any]) -> None:
     die_with_parent(options["parent"])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a Ctrl-C at the terminal reaches the whole group; the server decides
+    os.dup2(2, 1)  # what compiled code and programs of a strategy print; workers tell what its Python prints
     control = socket.socket(fileno=options["fd"])
     from stratopt.optimization import worker
 

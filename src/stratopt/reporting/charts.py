@@ -18,7 +18,7 @@ RED, WHITE, BLUE = (178, 24, 43), (247, 247, 247), (33, 102, 172)
 
 
 def sharpe_chart(ranking: Sequence[RankedResult], needed: float | None) -> Markup:
-    """Out-of-sample Sharpe ratios with 95 % intervals, in-sample ones beside them, and what would have been needed."""
+    """Out-of-sample Sharpe ratios with 95 % intervals, in-sample ones beside them, and the true one that would be noticed in 80 % of cases."""
     rows = ranking[:MOST_ROWS]
     if not rows:
         return Markup("")
@@ -71,7 +71,7 @@ def _legend(d: Drawing, left: float, needed: float | None) -> None:
     d.text(left + 248, 22, "in sample")
     if needed is not None:
         d.line(left + 330, 18, left + 354, 18, "needed")
-        d.text(left + 362, 22, f"needed to tell from luck: {needed:.2f}")
+        d.text(left + 362, 22, f"would be noticed in 80 % of cases: {needed:.2f}")
 
 
 def histogram(distribution: Mapping[str, Sequence[float]], unit: str) -> Markup:

@@ -43,10 +43,10 @@ def batch_evidence_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
             "the shortest of the batch; few years can show only large effects",
         ],
         [
-            "Sharpe ratio needed",
+            "Sharpe ratio noticed in 80 % of cases",
             n.ratio(evidence["sharpe_needed"]),
             "80 % power at 5 %",
-            "a true yearly ratio that this batch would notice four times of five",
+            "a true yearly ratio that this batch would notice four times of five; no condition of the verdict",
         ],
         ["Hansen's SPA, p", *_spa(spa)],
         ["Probability of backtest overfitting", *_pbo(pbo, evidence["effective_trials"])],

@@ -108,7 +108,7 @@ def _tiles(report: BatchAnalysisReport) -> list[tuple[str, str]]:
         spa, pbo = evidence["spa"], evidence["pbo"]
         tiles += [
             ("out-of-sample years", numbers.ratio(evidence["out_of_sample_years"])),
-            ("Sharpe ratio needed", numbers.ratio(evidence["sharpe_needed"])),
+            ("Sharpe ratio noticed in 80 %", numbers.ratio(evidence["sharpe_needed"])),
             ("SPA p over all trials", numbers.probability(None if spa is None else spa["consistent"])),
             ("overfitting (PBO)", numbers.ratio(None if pbo is None else pbo["pbo"])),
         ]

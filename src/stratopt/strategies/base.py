@@ -149,7 +149,7 @@ class Strategy:
         ParameterSpaceError
             If a parameter is unknown or out of its domain.
         StrategyError
-            If the signal function raises (its error is the cause) or returns anything but one of -1, 0 and 1 for each bar.
+            If the signal function raises (its error is the cause), calls ``sys.exit`` or returns anything but one of -1, 0 and 1 for each bar.
         """
         target = np.zeros((1, len(bars)), dtype=np.int8)
         self.fill(bars, [self.validate(params)], direction, target)
@@ -193,17 +193,20 @@ class Strategy:
             returned = self.signal(bars, dict(params))
         except (StrategyError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._raised(error, dict(params)) from error
         target = check_target(self.name, returned, len(bars))
         low = 0 if side is Direction.LONG_ONLY else -1
         high = 0 if side is Direction.SHORT_ONLY else 1
         return np.clip(target, low, high).astype(np.int8)
 
-    def _raised(self, error: Exception, params: Mapping[str, Any]) -> StrategyError:
+    def _raised(self, error: Exception | SystemExit, params: Mapping[str, Any]) -> StrategyError:
         where = _place(error, self.signal)
+        what = f"raised {type(error).__name__}: {str(error)[:500]}{where}"
+        if isinstance(error, SystemExit):
+            what = f"called sys.exit({str(error)[:500]}), which raised SystemExit{where}; return the targets instead"
         return StrategyError(
-            f"{self.name} raised {type(error).__name__}: {str(error)[:500]}{where}",
+            f"{self.name} {what}",
             strategy=self.name,
             error=type(error).__name__,
             params=dict(params),
@@ -237,7 +240,7 @@ def check_target(name: str, returned: Any, size: int) -> Int8Array1D:
     return numbers.astype(np.int8)
 
 
-def _place(error: Exception, signal: Callable[..., Any]) -> str:
+def _place(error: Exception | SystemExit, signal: Callable[..., Any]) -> str:
     code = getattr(signal, "__code__", None)
     frames = [
         f for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename

@@ -71,11 +71,14 @@ class StrategyCatalogue:
 
     def add(self, strategy: Strategy) -> None:
         """Add one strategy; StrategyError (``duplicate_strategy``) if its name is taken."""
-        if strategy.name in self._by_name:
+        if (other := self._by_name.get(strategy.name)) is not None:
+            place, taken_by = _place(strategy), _place(other)
             raise StrategyError(
-                f"the name {strategy.name!r} is taken; give your strategy another one",
+                f"the name {strategy.name!r} ({place}) is taken by {taken_by}; give your strategy another one",
                 code="duplicate_strategy",
                 strategy=strategy.name,
+                place=place,
+                taken_by=taken_by,
             )
         self._by_name[strategy.name] = strategy
 
@@ -108,6 +111,14 @@ class StrategyCatalogue:
                 self.add(strategy)
             except StrategyError as error:
                 self.problems.append(error)
+
+
+def _place(strategy: Strategy) -> str:
+    """Where a strategy is written, for people."""
+    if any(strategy is known for known in BUILT_IN):
+        return "a built-in strategy"
+    code = getattr(strategy.signal, "__code__", None)
+    return "a strategy without a file" if code is None else f"{code.co_filename}, line {code.co_firstlineno}"
 
 
 def get_strategy(name: str) -> Strategy:

@@ -1,12 +1,15 @@
 """Own strategies that behave badly in every way a test needs."""
 
 import os
+import sys
 import time
 
 import numba
 import numpy as np
 
 import stratopt
+
+print("this module talks")  # noqa: T201
 
 
 @stratopt.strategy(space={"period": stratopt.IntRange(2, 50, default=10)}, warmup=lambda p: p["period"])
@@ -73,3 +76,18 @@ def EatsMemory(bars, params):
 def Peeks(bars, params):
     """Long when the next bar closes higher."""
     return np.append((np.diff(bars.close) > 0).astype(int), 0)
+
+
+@stratopt.strategy()
+def Leaves(bars, params):
+    """Ends the interpreter, politely."""
+    sys.exit(0)
+
+
+@stratopt.strategy()
+def Prints(bars, params):
+    """Prints, and goes on."""
+    print("this strategy talks")  # noqa: T201
+    target = np.zeros(len(bars), dtype=int)
+    target[::40] = 1
+    return target

@@ -9,7 +9,8 @@ from stratopt.backtest.costs import Costs
 from stratopt.backtest.engine import backtest_signals
 from stratopt.backtest.execution import Execution
 from stratopt.backtest.scorer import Scorer
-from stratopt.errors import BacktestError
+from stratopt.backtest.sweep import sweep
+from stratopt.errors import BacktestError, ParameterSpaceError
 from stratopt.market.bars import Bars
 
 
@@ -51,6 +52,20 @@ def test_an_empty_or_outside_window_is_refused(bars, start, stop):
     """The message names the number of bars."""
     with pytest.raises(BacktestError, match="<= 5, the number of bars"):
         backtest_signals(bars, [0] * 5, start=start, stop=stop)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "axes", "words"),
+    [
+        ("MovingAverageCrossover", {"fast_period": 5}, r"fast_period takes a list .*, not 5; write \[5\]"),
+        ("MovingAverageCrossover", {"ma_type": "sma"}, r"ma_type takes a list .*, not 'sma'; write \['sma'\]"),
+        ("MovingAverageCrossover", {"fast_period": []}, "no values to sweep"),
+    ],
+)
+def test_one_value_is_no_list_of_values(bars, strategy, axes, words):
+    """A sweep asks for the list, and does not take a word for its letters."""
+    with pytest.raises(ParameterSpaceError, match=words):
+        sweep(bars, strategy, axes)
 
 
 @pytest.mark.parametrize(

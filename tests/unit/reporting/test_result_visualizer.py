@@ -125,6 +125,17 @@ def test_hostile_names_are_text_everywhere(reports):
     assert "<script" not in visualizer.markdown(reports["mixed"]).replace("\\<script", "")
 
 
+def test_what_the_batch_would_notice_is_told_as_power_and_not_as_a_condition(reports):
+    """The ratio that is noticed in 80 % of cases decides no verdict; nothing may say that it was needed."""
+    html = ResultVisualizer().html(reports["mixed"])
+    told = reports["mixed"].evidence["sharpe_needed"]
+    assert f"noticed in 80 % of cases: {told:.2f}" in html
+    assert "Sharpe ratio noticed in 80 % of cases" in html
+    assert "no condition of the verdict" in html
+    assert "ratio needed" not in html
+    assert "from luck:" not in html
+
+
 def test_pictures_are_labelled(reports):
     """Equity with its tested part, drawdown, months, parameters, distribution, correlation."""
     page = ResultVisualizer().html(reports["mixed"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import stratopt
 from stratopt.errors import ParameterSpaceError, StrategyError
 from stratopt.market.bars import Bars
 from stratopt.search.parameters import IntRange
@@ -99,6 +101,49 @@ def test_a_broken_file_is_a_problem_and_the_others_load(tmp_path: Path, text: st
     assert problem.context["error"] == error
 
 
+@pytest.mark.parametrize(("code", "told"), [(0, "sys.exit(0)"), (None, "sys.exit()"), ("done", "sys.exit(done)")])
+def test_a_strategy_that_ends_the_interpreter_has_failed(code: object, told: str) -> None:
+    """Like any exception: what it did, where and with which parameters."""
+
+    @strategy(space={"period": IntRange(2, 50, default=10)})
+    def Leaves(bars: Bars, params: dict[str, Any]) -> Any:
+        sys.exit(code)  # type: ignore[arg-type]
+
+    with pytest.raises(StrategyError) as caught:
+        Leaves.target(rising(), {"period": 7})
+    assert caught.value.code == "strategy_error"
+    assert f"Leaves called {told}, which raised SystemExit (line " in caught.value.message
+    assert caught.value.context["params"] == {"period": 7}
+    assert isinstance(caught.value.__cause__, SystemExit)
+
+
+def test_an_interrupt_is_none_of_the_strategys_errors() -> None:
+    @strategy()
+    def Interrupted(bars: Bars, params: dict[str, Any]) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted.target(rising())
+
+
+def test_missing_memory_is_an_error_of_the_library() -> None:
+    """With the code that a server gives, from everything that runs a strategy for a caller."""
+
+    @strategy(space={"period": IntRange(2, 50, default=10)})
+    def EatsMemory(bars: Bars, params: dict[str, Any]) -> Any:
+        return np.ones(10**13, dtype=np.int8)
+
+    for run in (
+        lambda: stratopt.optimize(rising(800), EatsMemory, max_evals=2),
+        lambda: stratopt.backtest(rising(), EatsMemory),
+        lambda: stratopt.sweep(rising(), EatsMemory, {"period": [3]}),
+    ):
+        with pytest.raises(stratopt.StratoptError, match="Unable to allocate") as caught:
+            run()
+        assert caught.value.code == "out_of_memory"
+        assert isinstance(caught.value.__cause__, MemoryError)
+
+
 def test_files_of_one_name_in_two_folders_do_not_meet(tmp_path: Path) -> None:
     """Each file is a module of its own; a strategy whose name is taken becomes a problem."""
     for name in ("a", "b"):
@@ -108,6 +153,16 @@ def test_files_of_one_name_in_two_folders_do_not_meet(tmp_path: Path) -> None:
     catalogue.load_folder(tmp_path / "a")
     catalogue.load_folder(tmp_path / "b")
     assert [p.code for p in catalogue.problems] == ["duplicate_strategy", "duplicate_strategy"]
+    first, second = (str(tmp_path / name / "good.py") for name in ("a", "b"))
+    assert f"the name 'HigherClose' ({second}, line " in catalogue.problems[0].message
+    assert f"is taken by {first}, line " in catalogue.problems[0].message
+
+
+def test_a_built_in_name_is_taken_by_no_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "good.py", GOOD.replace("def HigherClose", "def RSI"))
+    (problem,) = StrategyCatalogue.with_own(tmp_path).problems
+    assert f"the name 'RSI' ({path}, line " in problem.message
+    assert "is taken by a built-in strategy" in problem.message
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
