@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from stratopt import load_bars
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
-from stratopt.market.catalogue import load_bars
 from stratopt.optimization.trial_evaluator import TrialEvaluator
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Choice, FloatRange, IntRange, Params

@@ -31,9 +31,9 @@ _HOME = {
     "check_look_ahead": "stratopt.strategies.look_ahead",
     "export_pine": "stratopt.export.pine",
     "list_strategies": "stratopt.strategies.catalogue",
-    "load_bars": "stratopt.bootstrap",
-    "optimize": "stratopt.bootstrap",
-    "optimize_batch": "stratopt.bootstrap",
+    "load_bars": "stratopt.library",
+    "optimize": "stratopt.library",
+    "optimize_batch": "stratopt.library",
     "strategy": "stratopt.strategies.own",
     "sweep": "stratopt.backtest.sweep",
 }
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
     from stratopt.backtest.engine import backtest_signals as backtest_signals
     from stratopt.backtest.execution import Execution as Execution
     from stratopt.backtest.sweep import sweep as sweep
-    from stratopt.bootstrap import load_bars as load_bars
-    from stratopt.bootstrap import optimize as optimize
-    from stratopt.bootstrap import optimize_batch as optimize_batch
     from stratopt.client.async_client import AsyncBatchHandle as AsyncBatchHandle
     from stratopt.client.async_client import AsyncClient as AsyncClient
     from stratopt.client.client import BatchHandle as BatchHandle
     from stratopt.client.client import Client as Client
     from stratopt.errors import StratoptError as StratoptError
     from stratopt.export.pine import export_pine as export_pine
+    from stratopt.library import load_bars as load_bars
+    from stratopt.library import optimize as optimize
+    from stratopt.library import optimize_batch as optimize_batch
     from stratopt.market.bars import Bars as Bars
     from stratopt.search.parameter_space import ParameterSpace as ParameterSpace
     from stratopt.search.parameters import Choice as Choice

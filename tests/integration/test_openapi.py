@@ -20,13 +20,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from stratopt.wire import answers
+from stratopt.wire import answers, server_answers, webhook_answers
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = json.loads((ROOT / "docs" / "reference" / "openapi.json").read_text())
 OPERATIONS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
 CONFORMS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES_OF_EACH_OPERATION = 12
+MODELS = {name: model for module in (answers, server_answers, webhook_answers) for name, model in vars(module).items()}
 fuzzed = schemathesis.openapi.from_dict(DOCUMENT)
 
 
@@ -80,7 +81,7 @@ def test_the_described_answers_leave_no_field_out(told: dict[str, Any]) -> None:
         for status, kind, content in successes(method, path):
             name = content["schema"].get("$ref", "").rpartition("/")[2]
             if name:
-                model = getattr(answers, name).model_validate(told[f"{method} {path}"][status][kind])
+                model = MODELS[name].model_validate(told[f"{method} {path}"][status][kind])
                 assert undeclared(model) == [], (method, path)
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratopt import load_bars
 from stratopt.errors import MarketDataError
 from stratopt.market.bars import Bars
-from stratopt.market.catalogue import load_bars
 from stratopt.market.resample import resample
 
 RULES = {"1w": "W-MON", "1M": "MS", "3M": "QS", "1d": "D", "4h": "4h", "2h": "2h", "15m": "15min", "3d": "3D"}

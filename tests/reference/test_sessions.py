@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratopt.market.catalogue import load_bars
+from stratopt import load_bars
 from stratopt.market.gaps import find_gaps
 from stratopt.market.sessions import is_trading_time, next_trading_ms, session_days
 from stratopt.market.timeframe import Calendar, Timeframe

@@ -169,8 +169,8 @@ def optimize(
 
     Example: stratopt optimize RSI -s BTC --start 2016-01-01 --max-evals 200
     """
-    from stratopt.bootstrap import optimize as run
     from stratopt.cli.local import prints_on_stderr
+    from stratopt.library import optimize as run
 
     request = {
         "strategy_name": strategy,
@@ -235,9 +235,9 @@ def reproduce(
     """
     import hashlib
 
-    from stratopt.bootstrap import changed_data
-    from stratopt.bootstrap import reproduce as run
     from stratopt.cli.local import prints_on_stderr
+    from stratopt.library import changed_data
+    from stratopt.library import reproduce as run
     from stratopt.optimization.manifest import canonical_bytes, differences
 
     document = json.loads(result.read_text())

@@ -9,7 +9,7 @@ from typing import Any
 from stratopt.errors import MarketDataError
 from stratopt.market.bars import Bars
 from stratopt.market.hiding import hidden_by
-from stratopt.market.mapped_file import open_mapped, write_mapped
+from stratopt.market.mapped_file import write_mapped
 from stratopt.market.parquet_file import read_facts, read_series
 from stratopt.market.resample import can_resample, resample
 from stratopt.market.series import STANDARD_TIMEFRAMES, Series
@@ -18,8 +18,6 @@ from stratopt.market.sources import bundled
 from stratopt.market.stamps import Stamp, iso, moment_to_ms
 from stratopt.market.symbols import imported_symbol, meanings, resolve_symbol
 from stratopt.market.timeframe import Timeframe
-
-__all__ = ["Catalogue", "Series", "list_series", "load_bars", "open_mapped"]
 
 
 class Catalogue:
@@ -151,23 +149,6 @@ class Catalogue:
             if name == symbol:
                 found[timeframe.seconds] = Series.from_facts(read_facts(path), "user", path)
         return found
-
-
-def load_bars(
-    symbol: str,
-    timeframe: str | Timeframe = "1d",
-    start: Stamp | None = None,
-    end: Stamp | None = None,
-    *,
-    directory: Path | None = None,
-) -> Bars:
-    """The bars of ``symbol``, as ``Catalogue.bars`` gives them: without ``directory`` of bundled series only, whatever the settings say."""
-    return Catalogue(directory).bars(symbol, timeframe, start, end)
-
-
-def list_series(*, directory: Path | None = None) -> list[Series]:
-    """Every stored series, by symbol and length of the bar."""
-    return Catalogue(directory).series()
 
 
 def _source(symbol: str, wanted: Timeframe, stored: Mapping[int, Series]) -> Series:

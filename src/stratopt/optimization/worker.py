@@ -20,7 +20,7 @@ import orjson
 from stratopt.backtest.engine import warm_up as warm_up_engine
 from stratopt.errors import StratoptError
 from stratopt.market.bars import Bars
-from stratopt.market.catalogue import open_mapped
+from stratopt.market.mapped_file import open_mapped
 from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.optimization.artifacts import ArtifactStore, write_when_there_is_room
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig

@@ -6,9 +6,9 @@ import numpy as np
 import orjson
 import pytest
 
-from stratopt.bootstrap import optimize
+from stratopt import load_bars
 from stratopt.errors import StratoptError
-from stratopt.market.catalogue import load_bars
+from stratopt.library import optimize
 from stratopt.optimization.job_spec import JobSpec, SearchConfig
 
 SETTINGS = {"max_evals": 40, "cross_validation": False, "n_startup_jobs": 10}

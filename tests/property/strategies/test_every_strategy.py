@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stratopt import load_bars
 from stratopt.errors import ParameterSpaceError
 from stratopt.kernels.arrays import CLOSE, OPEN, VOLUME
 from stratopt.market.bars import Bars
-from stratopt.market.catalogue import load_bars
 from stratopt.search.parameters import Choice, Range
 from stratopt.strategies.base import DIRECTION_CODES, Direction, Strategy
 from stratopt.strategies.catalogue import BUILT_IN

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stratopt import load_bars
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.export.pine import exportable_strategies, pine_script
 from stratopt.market.bars import Bars
-from stratopt.market.catalogue import load_bars
 from stratopt.strategies.base import Direction, Strategy
 from stratopt.strategies.catalogue import BUILT_IN
 

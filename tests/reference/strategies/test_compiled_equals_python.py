@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stratopt.market.catalogue import load_bars
+from stratopt import load_bars
 from stratopt.strategies.catalogue import list_strategies
 
 SCRIPT = """
 import sys
 import numpy as np
 from stratopt.kernels.jit import COMPILED
-from stratopt.market.catalogue import load_bars
+from stratopt import load_bars
 from stratopt.strategies.catalogue import list_strategies
 
 assert not COMPILED

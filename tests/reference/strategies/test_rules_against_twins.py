@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import talib
 
+from stratopt import load_bars
 from stratopt.market.bars import Bars
-from stratopt.market.catalogue import load_bars
 from stratopt.strategies.catalogue import get_strategy
 
 Rule = tuple[Any, Any, Any, Any]  # enter long, exit long, enter short, exit short; boolean series

@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
+from stratopt import load_bars
 from stratopt.market.bars import Bars
-from stratopt.market.catalogue import list_series, load_bars
+from stratopt.market.catalogue import Catalogue
 from stratopt.market.parquet_file import read_facts
 from stratopt.market.resample import resample
 from stratopt.market.sources import bundled
@@ -75,7 +76,7 @@ def test_independent_sources_agree_on_the_day(one, other):
 
 def test_listing_is_ready_for_tables_and_json():
     """Every series describes itself and names what can be resampled from it."""
-    listed = [series.to_dict() for series in list_series()]
+    listed = [series.to_dict() for series in Catalogue().series()]
     assert [(e["symbol"], e["timeframe"]) for e in listed][3:5] == [("BTCUSD", "1h"), ("BTCUSD", "1d")]
     assert all(e["source"] == "bundled" and e["description"] for e in listed)
     assert listed[3]["resamples_to"] == ["2h", "4h", "6h", "8h", "12h", "1d", "1w", "1M"]

@@ -8,9 +8,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from stratopt import load_bars
 from stratopt.errors import MarketDataError
 from stratopt.market.bars import Bars
-from stratopt.market.catalogue import Catalogue, load_bars
+from stratopt.market.catalogue import Catalogue
 from stratopt.market.mapped_file import open_mapped
 from stratopt.market.symbols import ALIASES
 from stratopt.market.timeframe import Timeframe

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stratopt import load_bars
 from stratopt.errors import MarketDataError
-from stratopt.market.catalogue import load_bars
 from stratopt.market.frames import columns_of
 from stratopt.market.raw_series import RawSeries
 from stratopt.market.repair import REPAIRS, repair

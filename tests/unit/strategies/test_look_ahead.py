@@ -86,8 +86,8 @@ def test_a_backtest_refuses_a_strategy_that_peeks(peeking, bars):
     assert stratopt.backtest(bars, peeking, look_ahead=True).metrics["trade_count"] > 0
 
 
-def test_a_backtest_asks_an_honest_strategy_a_few_times_on_few_bars(bars):
-    """The check costs some calls on a bounded number of bars, whatever the length of the series."""
+def counted():
+    """An honest strategy, and the list of the numbers of bars that it was asked about."""
     asked = []
 
     @strategy(space={"period": IntRange(2, 20)}, warmup=lambda params: params["period"])
@@ -98,6 +98,12 @@ def test_a_backtest_asks_an_honest_strategy_a_few_times_on_few_bars(bars):
         target[period:] = bars.close[period:] > bars.close[:-period]
         return target
 
+    return asked, Rising
+
+
+def test_a_backtest_asks_an_honest_strategy_a_few_times_on_few_bars(bars):
+    """The check costs some calls on a bounded number of bars, whatever the length of the series."""
+    asked, Rising = counted()
     stratopt.backtest(bars, Rising, {"period": 9})
     assert asked[0] == len(bars) > 2000
     assert 3 <= len(asked) - 1 <= 7
@@ -204,16 +210,7 @@ def test_a_strategy_that_peeks_late_in_a_long_series_is_refused(seed):
 
 def test_an_honest_strategy_is_asked_a_few_times_on_all_bars():
     """Most prefixes are short: what the later bars cost is bounded by some evaluations a parameter set."""
-    asked = []
-
-    @strategy(space={"period": IntRange(2, 20)}, warmup=lambda params: params["period"])
-    def Rising(bars, params):
-        asked.append(len(bars))
-        period = params["period"]
-        target = np.zeros(len(bars), dtype=int)
-        target[period:] = bars.close[period:] > bars.close[:-period]
-        return target
-
+    asked, Rising = counted()
     long = stratopt.load_bars("MSFT")
     refuse_look_ahead(Rising, Rising.space, long, direction="long_only", warmup=20, seed=1)
     short = [size for size in asked if size <= 1520]

@@ -11,7 +11,7 @@ from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.objectives import OBJECTIVES
 from stratopt.search.algorithms import ALGORITHMS
 from stratopt.strategies.description import describe
-from stratopt.wire.answers import ObjectiveList, SeriesList, StrategyDescription, StrategyList
+from stratopt.wire.server_answers import ObjectiveList, SeriesList, StrategyDescription, StrategyList
 
 router = APIRouter(prefix="/api/v1", tags=["catalogues"])
 

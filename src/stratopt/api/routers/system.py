@@ -17,7 +17,7 @@ from stratopt.api.services.titles import ITEM_TITLES
 from stratopt.errors import StratoptError
 from stratopt.monitoring.resources import snapshot
 from stratopt.optimization.api_keys import Scope
-from stratopt.wire.answers import Health, SystemLoad, Version
+from stratopt.wire.server_answers import Health, SystemLoad, Version
 
 router = APIRouter(tags=["system"])
 HUNG_SECONDS = 60.0

@@ -11,9 +11,9 @@ from stratopt.api.dependencies import JsonResponse, Service
 from stratopt.api.json_body import StrictJsonRoute
 from stratopt.api.security import AdministrativeReader, Administrator
 from stratopt.optimization.webhooks.messages import Delivery, Webhook
-from stratopt.wire.answers import DeliveryList, NewWebhook, WebhookList
 from stratopt.wire.base import rfc3339
 from stratopt.wire.optimization import WebhookRequest
+from stratopt.wire.webhook_answers import DeliveryList, NewWebhook, WebhookList
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], route_class=StrictJsonRoute)
 
