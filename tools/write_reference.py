@@ -91,7 +91,11 @@ def settings_page() -> str:
         "| variable | default | meaning |",
         "| --- | --- | --- |",
     ]
-    shown = {"data_dir": "`~/.local/share/stratopt`", "workers": "number of cores"}
+    shown = {
+        "data_dir": "`~/.local/share/stratopt`",
+        "workers": "number of cores",
+        "worker_memory_limit_megabytes": "a share of the memory",
+    }
     for name, field in Settings.model_fields.items():
         default = shown.get(name) or ("none" if field.default in (None, PydanticUndefined) else f"`{field.default}`")
         lines.append(f"| `STRATOPT_{name.upper()}` | {default} | {field.description} |")

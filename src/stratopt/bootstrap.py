@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from stratopt.optimization.webhooks.sender import RetryPolicy, WebhookSender
     from stratopt.strategies.catalogue import StrategyCatalogue
 
+LEAST_SHARE_BYTES = 2**30
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
@@ -51,10 +53,9 @@ def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_no
     """
     from stratopt.optimization.slots import SlotExecutor
 
-    megabytes = settings.worker_memory_limit_megabytes
     executor = SlotExecutor(
         settings.workers,
-        memory_limit_bytes=megabytes * 2**20 if megabytes else None,
+        memory_limit_bytes=worker_memory_bytes(settings),
         recycle_after=settings.recycle_worker_after_jobs,
     )
     if workers_now:
@@ -72,6 +73,16 @@ def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_no
     store = SqlJobStore(writer, reader, reach=CrashPoint(settings.crash_point).reach)
     keys, webhooks = SqlApiKeyStore(writer, reader), SqlWebhookStore(writer, reader)
     return _assemble(settings, store, keys, webhooks, market_dir or settings.data_dir, executor)
+
+
+def worker_memory_bytes(settings: Settings) -> int | None:
+    """The limit of one worker; None for no limit. What all of them may have together fits into the machine, or they are many and small."""
+    from stratopt.monitoring.resources import usable_memory_bytes
+
+    megabytes = settings.worker_memory_limit_megabytes
+    if megabytes is None:
+        return max(LEAST_SHARE_BYTES, usable_memory_bytes() // settings.workers)
+    return megabytes * 2**20 or None
 
 
 def _assemble(

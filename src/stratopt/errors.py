@@ -86,13 +86,13 @@ class OutOfMemoryError(StratoptError):
 
 
 @contextmanager
-def memory_errors_told(work: str) -> Iterator[None]:
+def memory_errors_told(work: str, way_out: str = "shorten the date range or free memory") -> Iterator[None]:
     """Raise OutOfMemoryError, naming ``work``, where Python raises MemoryError inside the block or the decorated function."""
     try:
         yield
     except MemoryError as error:
         detail = f" ({error})" if str(error) else ""
         raise OutOfMemoryError(
-            f"{work} needed more memory than this process can have{detail}; shorten the date range or free memory",
+            f"{work} needed more memory than this process can have{detail}; {way_out}",
             work=work,
         ) from error

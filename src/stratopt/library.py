@@ -139,37 +139,32 @@ def _optimize_request(request: Mapping[str, Any]) -> OptimizationResult:
     settings = Settings()
     strategies, catalogue = StrategyCatalogue.with_own(settings.strategy_folder), Catalogue(settings.data_dir)
     (spec,) = Planner(strategies, SeriesAccess(catalogue), Limits()).single(_parse(SingleRequest, request)).specs
-    return _run(spec, strategies, catalogue)
+    return _run(spec, strategies, catalogue, catalogue.bars(spec.symbol, spec.timeframe))
 
 
 @memory_errors_told("running the result again")
 def reproduce(result: Mapping[str, Any]) -> OptimizationResult:
-    """Run again what a result's manifest tells, on the market data and strategies of this machine."""
+    """Run again what a result's manifest tells, on the market data and strategies of this machine.
+
+    DataValidationError ``data_changed``, and nothing is run, where the market data are not those of the result.
+    """
     from stratopt.market.catalogue import Catalogue
-    from stratopt.optimization.manifest import spec_of
+    from stratopt.optimization.manifest import require_same_data, spec_of
+    from stratopt.optimization.strategy_optimizer import bars_until
     from stratopt.strategies.catalogue import StrategyCatalogue
 
     settings = Settings()
-    return _run(spec_of(result), StrategyCatalogue.with_own(settings.strategy_folder), Catalogue(settings.data_dir))
+    spec, catalogue = spec_of(result), Catalogue(settings.data_dir)
+    bars = catalogue.bars(spec.symbol, spec.timeframe)
+    require_same_data(result, bars_until(bars, spec.end_date))
+    return _run(spec, StrategyCatalogue.with_own(settings.strategy_folder), catalogue, bars)
 
 
-def changed_data(result: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the market data of a result's manifest and those of this machine are, if they are not the same: nothing is run."""
-    from stratopt.market.catalogue import Catalogue
-    from stratopt.optimization.manifest import data_difference, spec_of
-    from stratopt.optimization.strategy_optimizer import bars_until
-
-    spec = spec_of(result)
-    bars = Catalogue(Settings().data_dir).bars(spec.symbol, spec.timeframe)
-    return data_difference(result, bars_until(bars, spec.end_date))
-
-
-def _run(spec: JobSpec, strategies: StrategyCatalogue, catalogue: Catalogue) -> OptimizationResult:
+def _run(spec: JobSpec, strategies: StrategyCatalogue, catalogue: Catalogue, bars: Bars) -> OptimizationResult:
     from stratopt.optimization.optimization_result import OptimizationResult
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.optimization.strategy_optimizer import optimize_strategy
 
-    bars = catalogue.bars(spec.symbol, spec.timeframe)
     others = [catalogue.bars(other, spec.timeframe) for other in SeriesAccess(catalogue).others(spec)]
     return OptimizationResult(spec, optimize_strategy(spec, bars, strategies.get(spec.strategy), other_bars=others))
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from stratopt.machine import usable_cores
 from stratopt.settings_file import config_files, read_settings
+
+LEAST_WORKER_MEGABYTES = 256
 
 
 def _default_data_dir() -> Path:
@@ -26,9 +29,14 @@ class SettingFields(BaseModel):
         default_factory=_default_data_dir, description="database, imported market data, artefacts; one server at a time"
     )
     strategy_folder: Path | None = Field(default=None, description="folder with your own strategies (`*.py`)")
-    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="worker processes")
+    workers: int = Field(
+        default_factory=usable_cores, ge=1, le=1024, description="worker processes; one per usable core by default"
+    )
     worker_memory_limit_megabytes: int | None = Field(
-        default=None, ge=256, description="memory of one worker; an allocation beyond it fails the job"
+        default=None,
+        ge=0,
+        description="memory of one worker, 0 for no limit; an allocation beyond it fails the job. By default an equal share of "
+        "the memory that this machine or container has, at least 1024 MB",
     )
     recycle_worker_after_jobs: int = Field(default=200, ge=1, description="a worker is replaced after so many jobs")
     checkpoint_seconds: float = Field(
@@ -99,6 +107,15 @@ class SettingFields(BaseModel):
         default=None,
         description="for tests: kill the server there, as `finish.before_commit` or `finish.after_commit:3`",
     )
+
+    @field_validator("worker_memory_limit_megabytes")
+    @classmethod
+    def _is_enough_to_start(cls, megabytes: int | None) -> int | None:
+        if megabytes and megabytes < LEAST_WORKER_MEGABYTES:
+            raise ValueError(
+                f"{megabytes} MB are too few for a worker; take {LEAST_WORKER_MEGABYTES} or more, or 0 for no limit"
+            )
+        return megabytes
 
     @field_validator("webhook_allowed_networks")
     @classmethod

@@ -72,7 +72,7 @@ class SweepResult:
         return self.frame().pivot_table(index=y, columns=x, values=_known(metric), aggfunc="max", dropna=False)
 
 
-@memory_errors_told("the sweep")
+@memory_errors_told("the sweep", "sweep fewer rows at once, shorten the date range or free memory")
 def sweep(
     bars: Bars,
     strategy: str | Strategy,

@@ -128,8 +128,8 @@ def import_series(
 
     Example: stratopt data import prices.csv --symbol ACME --repair sort
     """
+    from stratopt.cli.hiding import refuse_hiding, told
     from stratopt.cli.local import local_catalogue
-    from stratopt.market.hiding import refuse_hiding, told
     from stratopt.market.sources.csv_parquet import import_file
 
     imported = import_file(
@@ -142,8 +142,8 @@ def import_series(
     series = catalogue.add(imported.bars, imported.provenance)
     stdout.print(imported.report.to_text(), markup=False)
     say(f"stored {series.symbol} {series.timeframe}: {series.rows} bars, {series.first} to {series.last}", "green")
-    if earlier is not None:
-        say(f"it replaced your earlier {name} {length} of {_bars(earlier)}", "yellow")
+    for rows in earlier.values():
+        say(f"it replaced your earlier {name} {length} of {_bars(rows)}", "yellow")
     if hidden:
         say(
             f"it hides what comes with stratopt: {told(hidden)}; `stratopt data remove {name}` brings that back",
@@ -160,8 +160,8 @@ def remove(
 
     Example: stratopt data remove ACME --timeframe 1h
     """
+    from stratopt.cli.hiding import told
     from stratopt.cli.local import local_catalogue
-    from stratopt.market.hiding import told
     from stratopt.market.symbols import checked_symbol
 
     catalogue = local_catalogue()
@@ -173,5 +173,5 @@ def remove(
         say(f"{name} is again what comes with stratopt: {told(list(found.values()))}")
 
 
-def _bars(rows: int) -> str:
-    return f"{rows} bars" if rows else "an unreadable file"
+def _bars(rows: int | None) -> str:
+    return "an unreadable file" if rows is None else f"{rows} bars"

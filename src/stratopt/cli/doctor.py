@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from stratopt.machine import usable_cores
 
 if TYPE_CHECKING:
     from stratopt.api.services.optimization_service import OptimizationService
@@ -29,7 +30,7 @@ def examine() -> list[dict[str, Any]]:
         _check(
             "stratopt",
             True,
-            f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}, {usable_cores()} cores",
         ),
         _data_directory(settings.data_dir),
         _market_data(settings.data_dir),
@@ -88,7 +89,7 @@ def _speedup() -> dict[str, Any]:
         except RuntimeError as error:
             return _check("workers", False, str(error))
     ratio = seconds[1] / seconds[2]
-    good = ratio > LEAST_SPEEDUP or (os.cpu_count() or 1) < 2
+    good = ratio > LEAST_SPEEDUP or usable_cores() < 2
     return _check(
         "workers",
         good,

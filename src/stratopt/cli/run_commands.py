@@ -236,19 +236,22 @@ def reproduce(
     import hashlib
 
     from stratopt.cli.local import prints_on_stderr
-    from stratopt.library import changed_data
     from stratopt.library import reproduce as run
+    from stratopt.optimization.exceptions import DataValidationError
     from stratopt.optimization.manifest import canonical_bytes, differences
 
     document = json.loads(result.read_text())
     document = document.get("result", document)
     if not isinstance(document, dict) or "spec" not in document.get("manifest", {}):
         fail(f"{result} is not a result: it has no manifest with a spec", EXIT_USAGE)
-    if changed := changed_data(document):
-        _tell_changed_data(changed, as_json)
-        raise typer.Exit(EXIT_SOME_FAILED)
-    with prints_on_stderr(), stderr.status("running it again"):
-        again = json.loads(canonical_bytes(run(document).to_dict()))
+    try:
+        with prints_on_stderr(), stderr.status("running it again"):
+            again = json.loads(canonical_bytes(run(document).to_dict()))
+    except DataValidationError as error:
+        if error.code != "data_changed":
+            raise
+        _tell_changed_data(error.context, as_json)
+        raise typer.Exit(EXIT_SOME_FAILED) from error
     found = differences(document, again)
     digest = hashlib.sha256(canonical_bytes(again)).hexdigest()
     if as_json:
@@ -266,11 +269,10 @@ def _tell_changed_data(changed: Mapping[str, Any], as_json: bool) -> None:
         print_json({"same": False, "differences": ["/manifest/data/content_hash"], "sha256": None, "data": changed})
         return
     stdout.print(Text("the market data are not those of the result; it was not run again", style="bold red"))
-    for title, key in (("the result's, as scored", "of_the_result"), ("this machine's", "of_this_machine")):
+    for title, key in (("the result's", "of_the_result"), ("this machine's", "of_this_machine")):
         data = {name: "unknown" if value is None else value for name, value in changed[key].items()}
         series = f"{data.get('symbol')} {data.get('timeframe')}, {data.get('bars')} bars"
-        span = f"{data.get('first_bar')} to {data.get('last_bar')}"
-        stdout.print(Text(f"  {title}: {series}, {span}, sha256 {data.get('content_hash')}"))
+        stdout.print(Text(f"  {title}: {series} until {data.get('last_bar')}, sha256 {data.get('content_hash')}"))
 
 
 def show(name: str, value: float | None) -> str:

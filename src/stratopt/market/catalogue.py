@@ -112,12 +112,12 @@ class Catalogue:
         """The bundled series that are found now and would not be any more with a stored ``symbol`` ``timeframe``."""
         return hidden_by(symbol, timeframe, () if self._folder is None else self._folder.paths())
 
-    def imported_rows(self, symbol: str, timeframe: Timeframe) -> int | None:
-        """How many bars the user's series has; 0 if its file cannot be read, None if there is none."""
-        return None if self._folder is None else self._folder.rows(symbol).get(timeframe.seconds)
+    def imported_rows(self, symbol: str, timeframe: Timeframe | None = None) -> dict[Timeframe, int | None]:
+        """How many bars the user's series of ``symbol`` have, or the one of ``timeframe``; None for a file that cannot be read."""
+        return {} if self._folder is None else self._folder.rows(symbol, timeframe)
 
-    def remove(self, symbol: str, timeframe: str | Timeframe | None = None) -> dict[Timeframe, int]:
-        """Remove the user's series of ``symbol``, or the one of ``timeframe``; how many bars each had (0: unreadable).
+    def remove(self, symbol: str, timeframe: str | Timeframe | None = None) -> dict[Timeframe, int | None]:
+        """Remove the user's series of ``symbol``, or the one of ``timeframe``; how many bars each had, as ``imported_rows``.
 
         Bundled series stay. Memory maps stay too, for jobs that hold them.
 

@@ -61,29 +61,21 @@ class SeriesFolder:
             self._write_meta(path.parent)
         return Series.from_facts(facts, "user", path)
 
-    def rows(self, symbol: str) -> dict[int, int]:
-        """How many bars each stored series of ``symbol`` has, by the seconds of a bar; 0 for a file that cannot be read."""
-        return {timeframe.seconds: _rows(path) for (name, timeframe), path in self.paths().items() if name == symbol}
+    def rows(self, symbol: str, timeframe: Timeframe | None = None) -> dict[Timeframe, int | None]:
+        """How many bars each stored series of ``symbol`` has, or the one; None for a file that cannot be read."""
+        return {length: _rows(path) for length, path in self._stored(symbol, timeframe).items()}
 
-    def remove(self, symbol: str, timeframe: Timeframe | None) -> dict[Timeframe, int]:
-        """Remove what is stored of ``symbol``, or the one series; how many bars each had, 0 for an unreadable file."""
-        stored = {length: path for (name, length), path in self.paths().items() if name == symbol}
-        chosen = [length for length in sorted(stored) if timeframe is None or length.seconds == timeframe.seconds]
-        if not chosen:
-            available = [str(length) for length in sorted(stored)]
-            raise MarketDataError(
-                f"{symbol} has no imported {timeframe} bars; imported: {', '.join(available)}",
-                code="unknown_timeframe",
-                symbol=symbol,
-                timeframe=str(timeframe),
-                available=available,
-            )
+    def remove(self, symbol: str, timeframe: Timeframe | None) -> dict[Timeframe, int | None]:
+        """Remove what is stored of ``symbol``, or the one series; how many bars each had, as ``rows`` tells it."""
         with self._locked():
-            removed = {length: _rows(stored[length]) for length in chosen}
-            for length in chosen:
-                stored[length].unlink(missing_ok=True)
-            folder = stored[chosen[0]].parent
-            if len(chosen) < len(stored):
+            chosen = self._stored(symbol, timeframe)
+            if not chosen:
+                raise self._not_imported(symbol, timeframe)
+            removed = {length: _rows(path) for length, path in chosen.items()}
+            for path in chosen.values():
+                path.unlink()
+            folder = self._directory / symbol
+            if self._stored(symbol):
                 self._write_meta(folder)
             else:
                 (folder / "meta.json").unlink(missing_ok=True)
@@ -91,8 +83,31 @@ class SeriesFolder:
                     folder.rmdir()
         return removed
 
+    def _stored(self, symbol: str, timeframe: Timeframe | None = None) -> dict[Timeframe, Path]:
+        """The files of ``symbol``, or the one, shortest bars first."""
+        found = {length: path for (name, length), path in self.paths().items() if name == symbol}
+        return {
+            length: found[length]
+            for length in sorted(found)
+            if timeframe is None or length.seconds == timeframe.seconds
+        }
+
+    def _not_imported(self, symbol: str, timeframe: Timeframe | None) -> MarketDataError:
+        available = [str(length) for length in self._stored(symbol)]
+        return MarketDataError(
+            f"{symbol} has no imported {'' if timeframe is None else f'{timeframe} '}bars; imported: {', '.join(available) or 'nothing of it'}",
+            code="unknown_timeframe",
+            symbol=symbol,
+            timeframe=None if timeframe is None else str(timeframe),
+            available=available,
+        )
+
     def _write_meta(self, folder: Path) -> None:
-        facts = {path.stem: read_facts(path) for path in sorted(folder.glob("*.parquet"))}
+        """Of the files that can be read: a broken one is told where it is used, not where another one is stored."""
+        facts = {}
+        for path in sorted(folder.glob("*.parquet")):
+            with suppress(MarketDataError):
+                facts[path.stem] = read_facts(path)
         text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
 
         def write(stream: IO[bytes]) -> None:
@@ -108,11 +123,11 @@ class SeriesFolder:
             yield
 
 
-def _rows(path: Path) -> int:
+def _rows(path: Path) -> int | None:
     try:
         return int(read_facts(path)["rows"])
     except MarketDataError:
-        return 0
+        return None
 
 
 def _stem(timeframe: Timeframe) -> str:

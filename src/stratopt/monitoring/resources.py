@@ -9,12 +9,19 @@ from pathlib import Path
 
 import psutil
 
+from stratopt.machine import memory_limits, usable_cores
+
 FRESH_SECONDS = 0.1
 
 
 def free_memory_bytes() -> int:
-    """Memory that can be had without swapping."""
-    return int(psutil.virtual_memory().available)
+    """Memory that can be had without swapping, within the limits of a container."""
+    return int(min([psutil.virtual_memory().available, *(limit.free for limit in memory_limits())]))
+
+
+def usable_memory_bytes() -> int:
+    """All the memory of the machine, or of the container."""
+    return int(min([psutil.virtual_memory().total, *(limit.limit for limit in memory_limits())]))
 
 
 def free_disk_bytes(folder: Path) -> int:
@@ -65,12 +72,11 @@ class ResourceGate:
 
 
 def snapshot() -> dict[str, float]:
-    """Load and memory of the machine now."""
-    memory = psutil.virtual_memory()
+    """Load of the machine, and what of it this process may use, now."""
     return {
-        "cpu_count": float(psutil.cpu_count() or 1),
+        "cpu_count": float(usable_cores()),
         "load_average_1m": psutil.getloadavg()[0],
-        "memory_total_bytes": float(memory.total),
-        "memory_available_bytes": float(memory.available),
+        "memory_total_bytes": float(usable_memory_bytes()),
+        "memory_available_bytes": float(free_memory_bytes()),
         "process_memory_bytes": float(psutil.Process().memory_info().rss),
     }

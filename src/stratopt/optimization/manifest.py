@@ -15,6 +15,7 @@ import orjson
 
 from stratopt._version import __version__
 from stratopt.market.bars import Bars
+from stratopt.optimization.exceptions import DataValidationError
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.serializer import ParameterSpaceSerializer
@@ -27,7 +28,6 @@ NOT_PART_OF_A_RESULT = ("artifacts",)
 
 def manifest(spec: JobSpec, space: ParameterSpace, bars: Bars, strategy: Strategy, first: int) -> dict[str, Any]:
     """Spec (without the name the job has in its batch), data, code and versions behind a result; ``first`` is the first scored bar."""
-    stamps = np.datetime_as_string(bars.stamps[[first, len(bars) - 1]], unit="s")
     return {
         "command": COMMAND,
         "stratopt": __version__,
@@ -36,14 +36,7 @@ def manifest(spec: JobSpec, space: ParameterSpace, bars: Bars, strategy: Strateg
         "spec_fingerprint": spec.fingerprint,
         "seed": spec.seed,
         "space": ParameterSpaceSerializer().to_json(space),
-        "data": {
-            "symbol": bars.symbol,
-            "timeframe": str(bars.timeframe),
-            "content_hash": bars.content_hash,
-            "bars": len(bars),
-            "first_bar": f"{stamps[0]}Z",
-            "last_bar": f"{stamps[1]}Z",
-        },
+        "data": {**_data(bars), "first_bar": _stamp(bars, first)},
         "strategy_source_hash": strategy.source_hash,
         "versions": dict(versions()),
     }
@@ -71,22 +64,33 @@ def spec_of(result: Mapping[str, Any]) -> JobSpec:
     return JobSpec.from_dict({**document, "strategy_id": document["strategy"]})
 
 
-def data_difference(result: Mapping[str, Any], bars: Bars) -> dict[str, Any] | None:
-    """The data that a result's manifest tells beside ``bars``, where their content differs."""
+def require_same_data(result: Mapping[str, Any], bars: Bars) -> None:
+    """DataValidationError ``data_changed`` with both sides where ``bars`` are not those of a result's manifest; a manifest without data asks for none."""
     told = result["manifest"].get("data", {})
     if told.get("content_hash") in {None, bars.content_hash}:
-        return None
-    ends = bars.stamps[[0, -1]] if len(bars) else bars.stamps
-    stamps = [f"{stamp}Z" for stamp in np.datetime_as_string(ends, unit="s")]
-    found = {
+        return
+    found = _data(bars)
+    raise DataValidationError(
+        f"the market data of {bars.symbol} {bars.timeframe} are not those of the result; import those again, or optimise anew",
+        code="data_changed",
+        of_the_result={name: told.get(name) for name in found},
+        of_this_machine=found,
+    )
+
+
+def _data(bars: Bars) -> dict[str, Any]:
+    """What a series is, whatever is scored of it."""
+    return {
         "symbol": bars.symbol,
         "timeframe": str(bars.timeframe),
         "content_hash": bars.content_hash,
         "bars": len(bars),
-        "first_bar": stamps[0] if stamps else None,
-        "last_bar": stamps[1] if stamps else None,
+        "last_bar": _stamp(bars, len(bars) - 1) if len(bars) else None,
     }
-    return {"of_the_result": dict(told), "of_this_machine": found}
+
+
+def _stamp(bars: Bars, index: int) -> str:
+    return f"{np.datetime_as_string(bars.stamps[index], unit='s')}Z"
 
 
 def canonical_bytes(result: Mapping[str, Any]) -> bytes:

@@ -52,11 +52,11 @@ class SeriesAccess:
         """The memory map of the whole series, as a worker's payload.
 
         The map is named by its content: a series that is imported again gets another one, and jobs that hold the old one
-        keep it.
+        keep it. A map that was deleted is written again.
         """
         with self._lock:
             state, (seen, located) = self.catalogue.state(symbol), self._located.get((symbol, timeframe), (None, None))
-            if located is None or seen != state:
+            if located is None or seen != state or not Path(located["file"]).is_file():
                 located = self._locate(symbol, timeframe)
                 self._located[symbol, timeframe] = state, located
             return located

@@ -170,6 +170,23 @@ def test_removing_uncovers_what_was_hidden(tmp_path):
         Catalogue().remove("BTC")
 
 
+def test_a_broken_file_is_in_the_way_of_no_other(tmp_path):
+    """Beside it a series can be stored and removed; ``meta.json`` tells those that can be read."""
+    catalogue, day, minute = Catalogue(tmp_path), Timeframe.parse("1d"), Timeframe.parse("1m")
+    catalogue.add(minutes("MINE", 60, "1h"), {})
+    folder = tmp_path / "catalogue" / "MINE"
+    (folder / "1h.parquet").write_bytes(b"broken")
+    catalogue.add(minutes("MINE", 50, "1d"), {})
+    catalogue.add(minutes("MINE", 40, "1m"), {})
+    assert json.loads((folder / "meta.json").read_text()).keys() == {"1d", "1m"}
+    assert catalogue.imported_rows("MINE") == {minute: 40, Timeframe.parse("1h"): None, day: 50}
+    assert catalogue.remove("MINE", "1d") == {day: 50}
+    assert json.loads((folder / "meta.json").read_text()).keys() == {"1m"}
+    assert catalogue.remove("MINE", "1h") == {Timeframe.parse("1h"): None}
+    assert catalogue.remove("MINE") == {minute: 40}
+    assert not folder.exists()
+
+
 def test_adding_again_replaces(tmp_path):
     """The newer series of a symbol and timeframe is the only one."""
     catalogue = Catalogue(tmp_path)

@@ -52,6 +52,12 @@ def test_a_name_that_gets_a_series_of_its_own_is_no_alias_any_more(tmp_path: Pat
     assert (access.locate("BTC", "1d")["symbol"], len(opened(access.locate("BTC", "1d")))) == ("BTC", 30)
 
 
+def test_a_map_that_was_deleted_is_written_again(tmp_path: Path) -> None:
+    access = SeriesAccess(Catalogue(tmp_path))
+    Path(access.locate("BTC", "1d")["file"]).unlink()
+    assert opened(access.locate("BTC", "1d")).symbol == "BTCUSD"
+
+
 def test_an_unchanged_series_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a look at another series nor its import makes the price of a read and a hash due again."""
     catalogue = Catalogue(tmp_path)

@@ -26,6 +26,7 @@ ITEM_TITLES: Mapping[str, str] = {
 
 LIBRARY_TITLES: Mapping[str, str] = {
     "batch_error": "The batch does not exist, is not finished or cannot be changed",
+    "data_changed": "The market data are not those of the result",
     "duplicate_strategy": "The name of the strategy is taken",
     "empty_range": "The range has no bars",
     "hides_bundled": "The name belongs to a series that comes with stratopt",
