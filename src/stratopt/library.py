@@ -150,7 +150,7 @@ def reproduce(result: Mapping[str, Any]) -> OptimizationResult:
     """
     from stratopt.market.catalogue import Catalogue
     from stratopt.optimization.manifest import require_same_data, spec_of
-    from stratopt.optimization.strategy_optimizer import bars_until
+    from stratopt.optimization.windows import bars_until
     from stratopt.strategies.catalogue import StrategyCatalogue
 
     settings = Settings()

@@ -126,6 +126,28 @@ def test_a_single_optimisation_can_be_planned_without_being_run(http: httpx2.Cli
     assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_strategy")
 
 
+def test_a_plan_warns_of_jobs_that_will_fail_with_the_words_of_their_failure(
+    http: httpx2.Client, client: Client
+) -> None:
+    """Of too few bars in the range, of too few for folds; the others are not warned of."""
+    search = {"max_evals": 4, "cross_validation": False}
+    body = {
+        "strategies": [{"name": "MACD", "strategy_id": name} for name in ("short", "folded", "good")],
+        "common_config": {"asset": "BTC", "optimization_config": search},
+        "strategy_specific_configs": {
+            "short": {"start_date": "2019-12-20"},
+            "folded": {"asset": "EURUSD", "optimization_config": {"cross_validation": True}},
+        },
+    }
+    warnings = http.post("/api/v1/optimize/batch", params={"validate_only": "true"}, json=body).json()["warnings"]
+    failed = {item["strategy_id"]: item for item in client.optimize_batch(body).wait().results() if item["error"]}
+    assert failed.keys() == {"short", "folded"}
+    assert [item["error"]["code"] for item in failed.values()] == ["insufficient_data"] * 2
+    assert warnings == [
+        f"{item['strategy_id']} on {item['symbol']} 1d will fail: {item['error']['detail']}" for item in failed.values()
+    ]
+
+
 def test_a_plan_tells_how_long_comparable_jobs_took(http: httpx2.Client, client: Client) -> None:
     strategies = [{"name": "RSI", "strategy_id": f"r{i}"} for i in range(3)]
     client.optimize_batch({"strategies": strategies, "common_config": quick(37)}).wait()

@@ -29,6 +29,10 @@ class SeriesAccess:
         bars = self.catalogue.bars(symbol, timeframe, start, end)
         return bars.symbol, bars.timeframe.seconds
 
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """The whole series."""
+        return self.catalogue.bars(symbol, timeframe)
+
     def listing(self) -> list[dict[str, Any]]:
         """Every stored series."""
         return [series.to_dict() for series in self.catalogue.series()]

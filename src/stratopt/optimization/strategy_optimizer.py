@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,18 +10,17 @@ import numpy as np
 import orjson
 
 from stratopt.backtest.result import BacktestResult
-from stratopt.evaluation.splits import Fold, hold_out, walk_forward
+from stratopt.evaluation.splits import Fold
 from stratopt.kernels.arrays import Int8Array1D
 from stratopt.market.bars import Bars
-from stratopt.market.stamps import moment_to_ms
 from stratopt.optimization.evidence import gather_evidence
-from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.manifest import code_hash, manifest
 from stratopt.optimization.robustness import examine
 from stratopt.optimization.searches import FINAL, Search, Searcher
 from stratopt.optimization.study_checkpoints import StudyCheckpoints
-from stratopt.optimization.trial_evaluator import TrialEvaluator, longest_warmup
+from stratopt.optimization.trial_evaluator import TrialEvaluator
+from stratopt.optimization.windows import windows_of
 from stratopt.optimization.without_score import refuse_without_score
 from stratopt.search.importance import parameter_importance
 from stratopt.search.override import override_space
@@ -33,8 +31,6 @@ from stratopt.strategies.catalogue import BUILT_IN
 from stratopt.strategies.look_ahead import refuse_chosen_look_ahead, refuse_look_ahead
 
 MOST_OF_FRONT = 16
-MOST_WARMUP_SHARE = 0.25
-DEFAULT_OUT_OF_SAMPLE_RATIO = {True: 0.6, False: 0.3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +65,11 @@ def optimize_strategy(
         ``no_trades`` when no search found a point that trades enough, ``infeasible`` when points traded and none has a score,
         ``insufficient_data`` when the windows would be too short.
     """
-    if strategy.needs_volume:
-        _refuse_constant_volume(bars, strategy)
     space = override_space(strategy.space, spec.parameter_space or {})
-    bars = bars_until(bars, spec.end_date)
-    warmup = longest_warmup(strategy, space)
-    first = _first_scored_bar(spec, bars, warmup)
-    folds = _folds(spec, first, len(bars))
+    windows = windows_of(spec, strategy, space, bars)
+    bars, first = windows.bars, windows.first
     direction = spec.execution.direction or Direction.LONG_ONLY
-    refuse_look_ahead(strategy, space, bars, direction=direction, warmup=warmup, seed=spec.search_seed)
+    refuse_look_ahead(strategy, space, bars, direction=direction, warmup=windows.warmup, seed=spec.search_seed)
     evaluator = TrialEvaluator(
         bars=bars,
         strategy=strategy,
@@ -90,47 +82,14 @@ def optimize_strategy(
     )
     inputs = {"bars": bars.content_hash, "strategy": strategy.source_hash, "code": code_hash()} if checkpoints else {}
     searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
-    searches = _search_all(spec, evaluator, searcher, folds, first)
+    searches = _search_all(spec, evaluator, searcher, windows.folds, first)
     refuse_without_score(spec, evaluator, searches)
     if not any(strategy is known for known in BUILT_IN):
         chosen = _chosen(spec, space, searches)
-        refuse_chosen_look_ahead(strategy, chosen, bars, direction=direction, warmup=warmup, seed=spec.search_seed)
-    return _tell(spec, space, evaluator, searcher, searches, first, other_bars)
-
-
-def _refuse_constant_volume(bars: Bars, strategy: Strategy) -> None:
-    if len(bars) and bars.volume.min() == bars.volume.max():
-        raise OptimizationError(
-            f"{strategy.name} reads the volume, but the volume of {bars.symbol} {bars.timeframe} is {bars.volume[0]:g} on every bar; "
-            "take a series with volume or a strategy that does not need it",
-            code="data_unavailable",
-            symbol=bars.symbol,
+        refuse_chosen_look_ahead(
+            strategy, chosen, bars, direction=direction, warmup=windows.warmup, seed=spec.search_seed
         )
-
-
-def bars_until(bars: Bars, end_date: str | None) -> Bars:
-    """The bars of a job: all before its end date, for those before its start date warm up."""
-    end = moment_to_ms(end_date, field="end_date")
-    return bars if end is None else bars[: bisect.bisect_left(bars.open_time, end)]
-
-
-def _first_scored_bar(spec: JobSpec, bars: Bars, warmup: int) -> int:
-    """Where scoring starts: at the start date, or later where earlier bars are too few for the longest warm-up.
-
-    The delay is at most a quarter of the bars; a point that needs longer is flat until it is warm.
-    """
-    start = moment_to_ms(spec.start_date, field="start_date")
-    begin = 0 if start is None else bisect.bisect_left(bars.open_time, start)
-    return max(begin, min(warmup, begin + int((len(bars) - begin) * MOST_WARMUP_SHARE)))
-
-
-def _folds(spec: JobSpec, first: int, stop: int) -> Sequence[Fold]:
-    ratio = spec.validation.out_of_sample_ratio or DEFAULT_OUT_OF_SAMPLE_RATIO[spec.search.cross_validation]
-    if not spec.search.cross_validation:
-        return hold_out(first, stop, ratio)
-    return walk_forward(
-        first, stop, out_of_sample_ratio=ratio, folds=spec.validation.folds, anchored=spec.validation.anchored
-    )
+    return _tell(spec, space, evaluator, searcher, searches, first, other_bars)
 
 
 def _search_all(

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import orjson
 
+from stratopt.api.services.doomed_jobs import doomed_jobs
 from stratopt.api.services.planning import Plan, Planner, evaluations_of
 from stratopt.api.services.report_cache import ReportCache
 from stratopt.api.services.result_order import SortKey, ordered_ids
@@ -73,7 +74,7 @@ class OptimizationService:
             "evaluations_total": sum(evaluations for _, evaluations in planned),
             "time_estimate": None if estimate is None else asdict(estimate),
             "parallel_jobs": {"requested": plan.requested_parallel_jobs, "effective": plan.parallel_jobs},
-            "warnings": list(plan.warnings),
+            "warnings": [*plan.warnings, *doomed_jobs(plan.specs, self.planner.strategies, self.planner.market)],
         }
 
     def submit_batch(

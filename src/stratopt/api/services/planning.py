@@ -13,6 +13,7 @@ from stratopt.api.services.config_layers import Layer, merged, said_at
 from stratopt.backtest.costs import Costs
 from stratopt.backtest.execution import Execution
 from stratopt.errors import StratoptError
+from stratopt.market.bars import Bars
 from stratopt.optimization.exceptions import ParameterValidationError
 from stratopt.optimization.job_spec import JobSpec, SearchConfig, ValidationConfig
 from stratopt.optimization.objectives import check_constraint, check_objective
@@ -42,6 +43,10 @@ class MarketLookup(Protocol):
 
     def check(self, symbol: str, timeframe: str, start: str | None, end: str | None) -> tuple[str, int]:
         """The stored symbol and the seconds of a bar that are meant: names and timeframes have several spellings."""
+        ...
+
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """The whole series."""
         ...
 
     def listing(self) -> Sequence[Mapping[str, Any]]:
