@@ -25,7 +25,7 @@ BODY_CODES = ("malformed_json", "payload_too_large", "unsupported_media_type", "
 SUBMISSION_CODES = (
     *(*BODY_CODES, "invalid_idempotency_key", "idempotency_key_reused"),
     *("unknown_strategy", "unknown_symbol", "search_space_too_large"),
-    *("too_many_active_batches", "queue_full", "storage_full"),
+    *("too_many_active_batches", "queue_full", "storage_full", "draining"),
 )
 ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("post", BATCH): {
@@ -195,5 +195,5 @@ def _codes(method: str, path: str) -> list[str]:
     if path.endswith("/events"):
         codes += ["too_many_streams"]
     if path.endswith("/retry"):
-        codes += ["too_many_active_batches", "queue_full", "storage_full"]
+        codes += ["too_many_active_batches", "queue_full", "storage_full", "draining"]
     return list(dict.fromkeys([*codes, *MORE_CODES.get((method, path), ())]))

@@ -202,7 +202,7 @@ def test_the_error_is_provoked_and_looks_like_its_example(
             s.client.request(method, path.format(**s.names), json={} if s.content else None),
         ),
         "storage_unavailable": lambda: break_database(s),
-        "draining": lambda: setattr(s.client.app.state, "draining", True),  # type: ignore[attr-defined]
+        "draining": lambda: (s.submitted(), setattr(s.client.app.state, "draining", True)),  # type: ignore[attr-defined]
         "payload_too_large": lambda: (
             setattr(s, "client", make_client(max_body_bytes=1024)),
             setattr(s, "content", b" " * 1025),

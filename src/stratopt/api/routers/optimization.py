@@ -23,7 +23,7 @@ from stratopt.api.dependencies import (
 )
 from stratopt.api.json_body import StrictJsonRoute
 from stratopt.api.routers.results import script_answer
-from stratopt.api.security import Reader, Writer, not_modified
+from stratopt.api.security import Reader, Submitter, not_modified
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.services.views import result_view
 from stratopt.api.streaming import ended
@@ -79,7 +79,7 @@ async def submit_batch(
     body: BatchRequest,
     request: Request,
     service: Service,
-    caller: Writer,
+    caller: Submitter,
     key: Idempotency,
     validate_only: bool = False,
     prefer: Prefer = None,
@@ -146,7 +146,7 @@ def cancel_batch(batch: WritableBatch, service: Service) -> Response:
 
 
 @router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed", response_model=BatchStatus)
-def retry_batch(batch: WritableBatch, service: Service, caller: Writer, key: Idempotency) -> Response:
+def retry_batch(batch: WritableBatch, service: Service, caller: Submitter, key: Idempotency) -> Response:
     """A new batch of the jobs that did not succeed, with the label, metadata, priority and limit of the first.
 
     `Idempotency-Key` makes a repeated call answer with the batch of the first.
@@ -172,7 +172,7 @@ async def submit_single(
     body: SingleRequest,
     request: Request,
     service: Service,
-    caller: Writer,
+    caller: Submitter,
     key: Idempotency,
     validate_only: bool = False,
     prefer: Prefer = None,
