@@ -62,7 +62,7 @@ MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("delete", ONE_BATCH): ("batch_running",),
     ("post", f"{ONE_BATCH}/retry"): (
         *("batch_running", "nothing_to_retry"),
-        *("invalid_idempotency_key", "idempotency_key_reused"),
+        "invalid_idempotency_key",
     ),
     ("get", f"{ONE_BATCH}/report"): ("batch_not_finished", "missing_extra"),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}"): ("ambiguous_strategy_id",),

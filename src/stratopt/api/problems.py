@@ -49,7 +49,7 @@ STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
     "cannot_be_exported": (422, "The result cannot be written as a script"),
     "search_space_too_large": (422, "The request asks for too much"),
     "webhook_url_forbidden": (422, "The webhook address is not allowed"),
-    "idempotency_key_reused": (422, "The Idempotency-Key was used with another body"),
+    "idempotency_key_reused": (422, "The Idempotency-Key was used for another request"),
     "rate_limited": (429, "Too many requests"),
     "too_many_active_batches": (429, "Too many unfinished batches"),
     "too_many_streams": (429, "Too many open event streams"),
@@ -78,7 +78,6 @@ CODE_OF_STATUS = {
 }
 RETRY_AFTER_SECONDS: Mapping[str, int] = {
     "batch_not_finished": 2,
-    "idempotency_in_progress": 1,
     "too_many_active_batches": 10,
     "too_many_streams": 10,
     "draining": 10,

@@ -80,20 +80,29 @@ class OptimizationService:
         self, request: BatchRequest, *, owner: str = "", idempotency_key: str | None = None
     ) -> tuple[Batch, bool]:
         """Store and start a batch; the second value says whether an earlier one with the same key is returned."""
-        plan = self.planner.batch(request)
         document = request.model_dump(mode="json", exclude_none=True)
+        promised = _promised(owner, "/optimize/batch", idempotency_key, document)
+        if earlier := self._earlier(promised):
+            return earlier, True
+        plan = self.planner.batch(request)
         if plan.webhook_id:
             document["webhook"] = plan.webhook_id
-        batch = self._batch(plan, document, owner=owner, request=request)
-        return self._submit(batch, plan, "/optimize/batch", idempotency_key)
+        return self._submit(self._batch(plan, document, owner=owner, request=request), plan, promised)
 
     def submit_single(
         self, request: SingleRequest, *, owner: str = "", idempotency_key: str | None = None
     ) -> tuple[Batch, bool]:
         """Store and start one strategy as a batch of one."""
-        plan = self.planner.single(request)
         document = request.model_dump(mode="json", exclude_none=True)
-        return self._submit(self._batch(plan, document, owner=owner), plan, "/optimize/single", idempotency_key)
+        promised = _promised(owner, "/optimize/single", idempotency_key, document)
+        if earlier := self._earlier(promised):
+            return earlier, True
+        plan = self.planner.single(request)
+        return self._submit(self._batch(plan, document, owner=owner), plan, promised)
+
+    def _earlier(self, promised: IdempotencyKey | None) -> Batch | None:
+        """What the key made, before anything of the request is looked at: what it names may be gone by now."""
+        return None if promised is None else self.manager.store.earlier(promised, time.time())
 
     def _batch(
         self, plan: Plan, document: Mapping[str, Any], *, owner: str, request: BatchRequest | None = None
@@ -119,7 +128,7 @@ class OptimizationService:
             scope=BatchScope.of(plan.specs),
         )
 
-    def _submit(self, batch: Batch, plan: Plan, path: str, key: str | None) -> tuple[Batch, bool]:
+    def _submit(self, batch: Batch, plan: Plan, promised: IdempotencyKey | None) -> tuple[Batch, bool]:
         jobs = [
             Job(
                 job_id=JobId(f"job_{uuid4().hex}"),
@@ -131,8 +140,6 @@ class OptimizationService:
             )
             for i, spec in enumerate(plan.specs)
         ]
-        body_hash = hashlib.sha256(orjson.dumps(batch.request, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        promised = IdempotencyKey(owner=batch.owner, path=path, key=key, body_hash=body_hash) if key else None
         submitted = self.manager.submit(batch, jobs, promised)
         self.reports.in_background(warm_up)
         return submitted.batch, submitted.replayed
@@ -292,6 +299,9 @@ class OptimizationService:
 
     def retry(self, batch: Batch, *, owner: str = "", idempotency_key: str | None = None) -> tuple[Batch, bool]:
         """A new batch of the jobs that did not succeed, with everything else as it was asked for; replays as ``submit_batch``."""
+        promised = _promised(owner, f"/optimize/batch/{batch.batch_id}/retry", idempotency_key, {})
+        if earlier := self._earlier(promised):
+            return earlier, True
         jobs = [
             job
             for job in self.manager.store.jobs(batch.batch_id, with_results=False)
@@ -322,11 +332,19 @@ class OptimizationService:
             priority=batch.priority,
             deadline_seconds=batch.deadline_seconds,
         )
-        return self._submit(again, plan, "/retry", idempotency_key)
+        return self._submit(again, plan, promised)
 
     def delete(self, batch: Batch) -> None:
         """Remove a finished batch with its tables."""
         self.manager.delete(batch.batch_id)
+
+
+def _promised(owner: str, path: str, key: str | None, document: Mapping[str, Any]) -> IdempotencyKey | None:
+    """The key of a request, with the hash of ``document`` as it was sent."""
+    if key is None:
+        return None
+    body_hash = hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return IdempotencyKey(owner=owner, path=path, key=key, body_hash=body_hash)
 
 
 def require_result(job: Job, wanted: str) -> Mapping[str, Any]:
