@@ -16,6 +16,7 @@ from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.errors import StratoptError
 from stratopt.optimization.jobs import Batch, Job
+from stratopt.wire.base import UTC_WITH_Z
 from stratopt.wire.problems import shortened
 
 IDEMPOTENCY_KEY = re.compile(r"[ !#-~]{1,255}")
@@ -25,13 +26,13 @@ LONGEST_WAIT_SECONDS = 60.0
 
 
 class JsonResponse(Response):
-    """JSON by orjson: NaN and infinity become null."""
+    """JSON by orjson: NaN and infinity become null, times end with Z."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """The bytes of a document."""
-        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | UTC_WITH_Z)
 
 
 def _service(request: Request) -> OptimizationService:

@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,7 @@ from stratopt.errors import StratoptError
 from stratopt.monitoring.metrics import Metrics
 from stratopt.optimization.jobs import Batch
 from stratopt.reporting.csv_cells import safe_cell
+from stratopt.wire.base import UTC_WITH_Z
 
 PROGRESS_SECONDS = 0.25
 POLL_SECONDS = 0.02
@@ -29,7 +31,6 @@ BLOCK_ROWS = 500
 """Rows that are sent together."""
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
-UTC_WITH_Z = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 EVENT_STREAM = "text/event-stream"
 
 
@@ -110,7 +111,7 @@ def ndjson(
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    """A header line and one line a row; what JSON has no number for is empty, text is safe in a spreadsheet."""
+    """A header line and one line a row; what JSON has no number for is empty, lists and times are as in JSON, text is safe in a spreadsheet."""
     yield _csv_block([columns])
     cells = ([_cell(row[name]) for name in columns] for row in rows)
     while block := list(islice(cells, BLOCK_ROWS)):
@@ -118,6 +119,8 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, list | datetime):
+        return orjson.dumps(value, option=UTC_WITH_Z).decode().strip('"')
     return "" if isinstance(value, float) and not math.isfinite(value) else safe_cell(value)
 
 
