@@ -234,4 +234,6 @@ def get_report(
 @router.get("/errors", summary="Error report", response_model=ErrorReport)
 def get_errors(batch: ReadableBatch, service: Service) -> Response:
     """What went wrong so far: by code, by strategy, rate, trend over time, and what to do about it."""
-    return JsonResponse(error_report(batch, service.manager.store.jobs(batch.batch_id, with_results=False)))
+    jobs = service.manager.store.jobs(batch.batch_id, with_results=False)
+    service.batch(batch.batch_id)  # an error rather than a report of what a deletion left
+    return JsonResponse(error_report(batch, jobs))

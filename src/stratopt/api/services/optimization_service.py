@@ -239,7 +239,10 @@ class OptimizationService:
     def results_page(
         self, batch: Batch, *, states: Sequence[JobState], sort: SortKey, cursor: int, limit: int
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """At most ``limit`` items after ``cursor`` (-1 begins), and the cursor of what follows, None at the end."""
+        """At most ``limit`` items after ``cursor`` (-1 begins), and the cursor of what follows, None at the end.
+
+        BatchOptimizationError as ``batch`` where the batch was deleted meanwhile.
+        """
         if sort == "index":
             jobs = self.manager.store.jobs(batch.batch_id, states=states, after_index=cursor, limit=limit + 1)
             page, last = jobs[:limit], jobs[:limit][-1].index if jobs else cursor
@@ -248,6 +251,7 @@ class OptimizationService:
             ids = self._ordered(batch, states, sort)[cursor + 1 :]
             page, last = [self.job(job_id) for job_id in ids[:limit]], cursor + limit
             more = len(ids) > limit
+        self.batch(batch.batch_id)  # an error rather than a page of what a deletion left
         return [result_view(job, full=False) for job in page], last if more else None
 
     def _ordered(self, batch: Batch, states: Sequence[JobState], sort: SortKey) -> list[str]:
@@ -277,13 +281,15 @@ class OptimizationService:
         self.reports.in_background(prepare)
 
     def report(self, batch: Batch) -> BatchAnalysisReport:
-        """The aggregated report over what has ended so far."""
-        return self.reports.get(
-            batch,
-            lambda: ResultAggregator().aggregate(
-                batch, self.manager.store.jobs(batch.batch_id), self.artifacts.of(batch.batch_id)
-            ),
-        )
+        """The aggregated report over what has ended so far; BatchOptimizationError as ``batch`` where it was deleted meanwhile."""
+        return self.reports.get(batch, lambda: self._aggregated(batch))
+
+    def _aggregated(self, batch: Batch) -> BatchAnalysisReport:
+        try:
+            jobs = self.manager.store.jobs(batch.batch_id)
+            return ResultAggregator().aggregate(batch, jobs, self.artifacts.of(batch.batch_id))
+        finally:
+            self.batch(batch.batch_id)  # an error rather than a report of what a deletion left
 
     def pine_script(self, batch: Batch, job: Job) -> str:
         """A job's result in Pine Script, with its verdict in the batch's report as it stands.
