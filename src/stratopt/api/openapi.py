@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
 from stratopt.api.query import API_PREFIX
 from stratopt.api.security import OPEN_PATHS
-from stratopt.api.streaming import CSV, EVENT_STREAM, NDJSON
+from stratopt.api.streaming import COMPLETE, CSV, EVENT_STREAM, NDJSON
 from stratopt.reporting.schema import report_schema
 
 JSON = "application/json"
@@ -76,6 +76,10 @@ MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("get", "/api/v1/optimize/jobs/{job_id}/export"): ("batch_not_finished", "cannot_be_exported"),
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): ("conflict",),
 }
+COMPLETENESS = {
+    "description": "Whether all jobs had ended. Of results only with CSV; JSON tells it in its body.",
+    "schema": {"type": "string", "enum": ["true", "false"]},
+}
 PERIOD = {"start_date": "2015-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}
 REQUESTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("post", BATCH): {
@@ -129,6 +133,8 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
         answers.pop(name, None)
     if where in ANSWERS:
         _replace_successes(answers, ANSWERS[where])
+    if path in {f"{ONE_BATCH}/results", f"{ONE_BATCH}/report"}:
+        answers["200"]["headers"] = {COMPLETE: COMPLETENESS}
     if path.endswith("/report"):
         answers["200"]["content"][JSON]["schema"] = _report()
     for answered, recorded in recorded_answers().get(f"{method} {path}", {}).items():

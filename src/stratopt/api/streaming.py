@@ -32,6 +32,8 @@ BLOCK_ROWS = 500
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 EVENT_STREAM = "text/event-stream"
+COMPLETE = "Stratopt-Complete"
+"""Header of what has no place for it in its body: whether all jobs had ended."""
 
 
 def sse(kind: str, data: Mapping[str, Any], seq: int | None = None) -> bytes:
