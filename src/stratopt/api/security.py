@@ -94,11 +94,11 @@ class Requires:
             if error.code in WITHOUT_KEY:
                 self._count(request, address)
             raise
+        self._count(request, caller.bucket)
         if self.scope not in caller.scopes and Scope.ADMIN not in caller.scopes:
             raise StratoptError(
                 f"this needs the scope {self.scope.value}", code="insufficient_scope", scope=self.scope.value
             )
-        self._count(request, caller.bucket)
         return caller
 
     def _count(self, request: Request, bucket: str) -> None:

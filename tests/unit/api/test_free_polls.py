@@ -64,6 +64,18 @@ def test_requests_without_a_valid_key_have_a_quota_too(make_client: MakeClient, 
     assert client.get(path, headers=good).json()["code"] == "not_found"
 
 
+def test_requests_that_a_key_may_not_make_have_a_quota_too(make_client: MakeClient, add_key: Callable[..., str]) -> None:
+    client = make_client(reads_per_minute=2, submissions_per_minute=2)
+    wrong = {"Authorization": f"Bearer {add_key(Scope.METRICS)}"}
+    good = {"Authorization": f"Bearer {add_key(Scope.READ, Scope.WRITE, name='good')}"}
+    batches = "/api/v1/optimize/batch"
+    for method in ("GET", "POST"):
+        codes = [client.request(method, batches, headers=wrong).json()["code"] for _ in range(4)]
+        assert codes == ["insufficient_scope", "insufficient_scope", "rate_limited", "rate_limited"]
+    assert client.get(batches, headers=good).status_code == 200
+    assert client.post(batches, json=BODY, headers=good).status_code == 202
+
+
 def test_a_hit_that_is_given_back_leaves_those_of_others() -> None:
     limiter = RateLimiter({"read": 2})
     limiter.hit("read", "a")
