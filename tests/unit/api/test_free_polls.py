@@ -64,7 +64,9 @@ def test_requests_without_a_valid_key_have_a_quota_too(make_client: MakeClient, 
     assert client.get(path, headers=good).json()["code"] == "not_found"
 
 
-def test_requests_that_a_key_may_not_make_have_a_quota_too(make_client: MakeClient, add_key: Callable[..., str]) -> None:
+def test_requests_that_a_key_may_not_make_have_a_quota_too(
+    make_client: MakeClient, add_key: Callable[..., str]
+) -> None:
     client = make_client(reads_per_minute=2, submissions_per_minute=2)
     wrong = {"Authorization": f"Bearer {add_key(Scope.METRICS)}"}
     good = {"Authorization": f"Bearer {add_key(Scope.READ, Scope.WRITE, name='good')}"}

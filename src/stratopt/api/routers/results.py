@@ -188,7 +188,10 @@ async def get_events(
     cursor: Annotated[Cursor, Query(description="A JSON page begins after this `seq`.")] = -1,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """Server-sent events: `snapshot`, `progress`, `strategy.completed`, `strategy.failed`, `batch.ended`, `shutdown`.
+    """Server-sent events: `snapshot`, `progress`, `strategy.started`, `strategy.completed`, `strategy.failed`, `batch.ended`, `shutdown`.
+
+    Ends (of strategies and the batch) have an `id`, from 1 without holes. `strategy.started` is told of what is seen running while
+    one reads, and again to who comes back; of a very short job only its end is seen.
 
     `Last-Event-ID` resumes, and an id that is none of this batch's begins anew; 204 says that nothing is left. `Accept: application/json` gives a page of what ended so far.
     """
