@@ -11,7 +11,7 @@ import pytest
 from stratopt.client.async_client import AsyncClient
 from stratopt.client.client import Client
 
-from .harness import Server, assert_invariants, quick_config
+from .harness import Server, assert_invariants
 
 pytestmark = pytest.mark.faults
 QUICK, SLOW = ["quick0", "quick1"], ["slow0", "slow1"]
