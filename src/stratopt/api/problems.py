@@ -167,7 +167,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> Response:
         code = CODE_OF_STATUS.get(error.status_code, "internal_error")
         detail = {
-            "not_found": f"there is no {request.url.path}; see /docs for what there is",
+            "not_found": f"there is no {request.url.path}"
+            + ("; see /docs for what there is" if request.app.state.docs else ""),
             "method_not_allowed": f"{request.method} is not supported on {request.url.path}",
         }.get(code, str(error.detail))
         if detail == UNREADABLE:

@@ -1,10 +1,9 @@
-"""Health, version, load, metrics, documentation."""
+"""Health, version, load, metrics, error codes."""
 
 from __future__ import annotations
 
 import time
 from html import escape
-from importlib.resources import files
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
@@ -22,14 +21,6 @@ from stratopt.wire.server_answers import Health, SystemLoad, Version
 router = APIRouter(tags=["system"])
 HUNG_SECONDS = 60.0
 """A locked database holds the supervisor up for half of that."""
-SWAGGER_ASSETS = {
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "start.js": "text/javascript; charset=utf-8",
-}
-DOCS_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>stratopt API</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
-<body><div id="swagger-ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
 
 
 @router.get("/healthz", summary="Alive?", response_model=Health)
@@ -87,21 +78,6 @@ def metrics(request: Request) -> Response:
     if request.client is None or request.client.host not in LOOPBACK_ADDRESSES:
         Requires(Scope.METRICS, "read")(request)
     return Response(request.app.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-@router.get("/docs", include_in_schema=False)
-def docs() -> Response:
-    """The API in Swagger UI, from files of the package."""
-    return HTMLResponse(DOCS_PAGE)
-
-
-@router.get("/docs/{asset}", include_in_schema=False)
-def docs_asset(asset: str) -> Response:
-    """A file of Swagger UI."""
-    if asset not in SWAGGER_ASSETS:
-        raise StratoptError(f"there is no /docs/{asset}", code="not_found")
-    content = files("stratopt.api").joinpath("static", asset).read_bytes()
-    return Response(content, media_type=SWAGGER_ASSETS[asset], headers={"Cache-Control": "max-age=86400"})
 
 
 @router.get("/errors", include_in_schema=False)
