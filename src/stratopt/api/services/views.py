@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
+from stratopt.api.services.titles import TITLES
 from stratopt.optimization.batch_summary import BatchScope, BestJob
 from stratopt.optimization.jobs import Batch, EvaluationCounts, Job
 from stratopt.wire.base import rfc3339
@@ -160,10 +160,10 @@ def error_view(job: Job) -> Mapping[str, Any] | None:
     """Why the job has no result; tracebacks stay inside."""
     if job.failure is None:
         return None
-    failure, titles = job.failure, {**LIBRARY_TITLES, **ITEM_TITLES}
+    failure = job.failure
     return {
         "type": f"/errors/{failure['code']}",
-        "title": titles.get(failure["code"], "The optimisation did not succeed"),
+        "title": TITLES.get(failure["code"], "The optimisation did not succeed"),
         "code": failure["code"],
         "detail": failure["message"],
         **{k: v for k, v in failure.get("context", {}).items() if k not in {"type", "title", "code", "detail"}},
