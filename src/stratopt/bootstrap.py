@@ -263,6 +263,7 @@ def make_server_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         gatekeeper=Gatekeeper(parts.keys),
         metrics=parts.metrics,
         limits=limits,
+        docs=settings.docs,
         sender=parts.sender,
         tracer_provider=parts.tracer_provider,
     )

@@ -73,6 +73,9 @@ class SettingFields(BaseModel):
         default="127.0.0.1,localhost,::1",
         description="host names that requests may be addressed to, separated by commas",
     )
+    docs: bool = Field(
+        default=True, description="whether the documentation of the API is served: `/docs` and `/openapi.json`"
+    )
     retention_days: float = Field(
         default=30.0,
         gt=0,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import stratopt
-from stratopt.api.problems import ERROR_PAGES
+from stratopt.api.services.titles import TITLES
 
 SOURCES = Path(stratopt.__file__).parent
 NO_ERRORS = {"Finding", "_finding", "FailedItem"}
@@ -64,7 +64,7 @@ def test_the_search_finds_codes_of_every_kind() -> None:
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_every_code_has_a_page(code: str) -> None:
-    assert code in ERROR_PAGES, f"{CODES[code]} gives {code!r}: add it to api/services/titles.py or api/problems.py"
+    assert code in TITLES, f"{CODES[code]} gives {code!r}: add it to api/services/titles.py or api/problems.py"
 
 
 def test_no_code_is_made_where_the_search_does_not_see_it() -> None:

@@ -390,12 +390,43 @@ def test_a_key_makes_one_batch_and_refuses_another_body(store: JobStore) -> None
     replay = store.submit(second, second_jobs, key)
     assert (replay.replayed, replay.batch.batch_id) == (True, first.batch_id)
     assert store.batch(second.batch_id) is None
-    with pytest.raises(ConcurrencyError, match="another body"):
-        store.submit(second, second_jobs, IdempotencyKey(owner="o", path="/p", key="k", body_hash="other"))
+    other = replace(key, body_hash="other")
+    with pytest.raises(ConcurrencyError, match="another request"):
+        store.submit(second, second_jobs, other)
+    with pytest.raises(ConcurrencyError, match="another request"):
+        store.earlier(other, 1.0)
     stranger, stranger_jobs = make_batch(1)
     assert not store.submit(
         stranger, stranger_jobs, IdempotencyKey(owner="x", path="/p", key="k", body_hash="h")
     ).replayed
+
+
+@pytest.mark.parametrize(("seconds", "replayed"), [(86_400.0, True), (86_401.0, False)])
+def test_a_key_is_forgotten_after_a_day(store: JobStore, seconds: float, replayed: bool) -> None:
+    key = IdempotencyKey(owner="o", path="/p", key="k", body_hash="h")
+    first, first_jobs = make_batch(1)
+    later, later_jobs = make_batch(1, created_at=1.0 + seconds)
+    store.submit(first, first_jobs, key)
+    assert (store.earlier(key, later.created_at) is not None) == replayed
+    assert store.submit(later, later_jobs, key).replayed == replayed
+    known = store.earlier(key, later.created_at)
+    assert known is not None
+    assert known.batch_id == (first if replayed else later).batch_id
+
+
+def test_the_batch_of_a_key_is_looked_up_without_a_submission(store: JobStore) -> None:
+    key = IdempotencyKey(owner="o", path="/p", key="k", body_hash="h")
+    assert store.earlier(key, 1.0) is None
+    batch, jobs = make_batch(1)
+    store.submit(batch, jobs, key)
+    store.claim(full_batches=[], now=2.0)
+    assert store.earlier(key, 3.0) == store.batch(batch.batch_id)
+    for name in ("owner", "path", "key"):
+        assert store.earlier(replace(key, **{name: "x"}), 3.0) is None
+    store.finish(jobs[0].job_id, 1, SUCCESS, 4.0)
+    store.end_batch(batch.batch_id, BatchState.COMPLETED, 5.0)
+    store.delete_batch(batch.batch_id)
+    assert store.earlier(key, 6.0) is None
 
 
 def test_a_running_batch_cannot_be_deleted_and_others_stay(store: JobStore) -> None:

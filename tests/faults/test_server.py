@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ import psutil
 import pytest
 
 from stratopt.cli.output import EXIT_UNEXPECTED
-from stratopt.client.errors import ApiError, ConnectionFailedError, NotFoundError, ServerUnavailableError
+from stratopt.client.errors import ConnectionFailedError, NotFoundError, ServerUnavailableError
 from stratopt.storage.migrate import HEAD
 
 from .conftest import BASE
@@ -506,9 +507,28 @@ def test_a_server_asked_to_stop_says_so_and_goes_on_later(server: Server, expect
 
 
 def test_a_problem_while_draining_is_told_as_one(server: Server) -> None:
-    with pytest.raises(ApiError) as unknown:
-        server.client(retries=0).batch("bat_none")
-    assert unknown.value.status == 404
+    """SIGTERM while half of a submission has come: its connection is kept for the answer, which is a problem, and nothing is stored."""
+    body = json.dumps({"strategies": BASE, "common_config": quick_config()}).encode()
+    head = (
+        f"POST /api/v1/optimize/batch HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/json\r\n"
+    )
+    log = server.data_dir / "server.log"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body[: len(body) // 2])
+        assert server.process is not None
+        server.process.terminate()
+        until(lambda: "Waiting for connections to close" in log.read_text())
+        connection.sendall(body[len(body) // 2 :])
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        problem = json.loads(answer.read())
+        assert (answer.status, problem["code"]) == (503, "draining")
+        assert int(answer.headers["Retry-After"]) >= 10
+        assert connection.recv(1) == b""
+    assert server.process.wait(30) in {0, -signal.SIGTERM}
+    assert server.rows("SELECT * FROM batches") == []
 
 
 def test_12_a_job_whose_series_cannot_be_written_down_waits_for_the_disk(server: Server) -> None:

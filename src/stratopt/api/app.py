@@ -18,7 +18,7 @@ from stratopt.api.openapi import described
 from stratopt.api.problems import OVERLOAD_CODES, install_problem_handlers
 from stratopt.api.query import known_parameters_only
 from stratopt.api.rate_limit import RateLimiter
-from stratopt.api.routers import catalogues, optimization, results, system, webhooks
+from stratopt.api.routers import catalogues, documentation, optimization, results, system, webhooks
 from stratopt.api.security import Gatekeeper
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.api.services.titles import ITEM_TITLES
@@ -58,10 +58,11 @@ def make_app(
     gatekeeper: Gatekeeper,
     metrics: Metrics,
     limits: AppLimits,
+    docs: bool = True,
     sender: WebhookSender | None = None,
     tracer_provider: TracerProvider | None = None,
 ) -> FastAPI:
-    """The application; its lifespan starts and stops the supervisor and the sender of webhooks."""
+    """The application; its lifespan starts and stops the supervisor and the sender of webhooks. ``docs`` False leaves out its documentation."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -86,17 +87,20 @@ def make_app(
         lifespan=lifespan,
         responses=problems,
         telemetry=_telemetry(tracer_provider),
+        openapi_url="/openapi.json" if docs else None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     state = app.state
     state.service, state.strategies, state.gatekeeper, state.metrics = service, strategies, gatekeeper, metrics
+    state.docs = docs
     state.draining, state.started_at, state.max_body_bytes = False, time.monotonic(), limits.max_body_bytes
     metrics.expect(failures=ITEM_TITLES, rejections=OVERLOAD_CODES)
     state.rate_limiter = RateLimiter({"submit": limits.submissions_per_minute, "read": limits.reads_per_minute})
     state.streams = StreamGuard(limits.max_streams, metrics)
-    for router in (optimization.router, results.router, catalogues.router, webhooks.router, system.router):
+    routers = [optimization.router, results.router, catalogues.router, webhooks.router, system.router]
+    for router in [*routers, documentation.router] if docs else routers:
         app.include_router(router, dependencies=[Depends(known_parameters_only)])
     install_problem_handlers(app)
     app.openapi = described(app)  # type: ignore[method-assign]

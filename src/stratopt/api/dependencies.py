@@ -16,22 +16,23 @@ from stratopt.api.security import Reader, Writer
 from stratopt.api.services.optimization_service import OptimizationService
 from stratopt.errors import StratoptError
 from stratopt.optimization.jobs import Batch, Job
+from stratopt.wire.base import UTC_WITH_Z
 from stratopt.wire.problems import shortened
 
-IDEMPOTENCY_KEY = re.compile(r"[!#-~]{1,255}")
+IDEMPOTENCY_KEY = re.compile(r"[ !#-~]{1,255}")
 WAIT = re.compile(r"\s*wait(?:\s*=\s*\"?([0-9]+)\"?)?\s*", re.IGNORECASE)
 QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
 LONGEST_WAIT_SECONDS = 60.0
 
 
 class JsonResponse(Response):
-    """JSON by orjson: NaN and infinity become null."""
+    """JSON by orjson: NaN and infinity become null, times end with Z."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """The bytes of a document."""
-        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | UTC_WITH_Z)
 
 
 def _service(request: Request) -> OptimizationService:
@@ -42,22 +43,27 @@ Service = Annotated[OptimizationService, Depends(_service)]
 
 
 def _idempotency_key(
+    request: Request,
     idempotency_key: Annotated[
         str | None,
         Header(
-            description="Repeating a submission with the same key answers with the first one's batch, for 24 hours.",
-            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+            description="Repeating a submission with the same key answers with the first one's batch, for 24 hours. "
+            "Printable ASCII, bare or in double quotes, none inside.",
+            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!#-~]([ !#-~]*[!#-~])?$"},
         ),
     ] = None,
 ) -> str | None:
     """The key without its quotes."""
     if idempotency_key is None:
         return None
+    if (count := len(request.headers.getlist("idempotency-key"))) > 1:
+        raise StratoptError(f"{count} Idempotency-Keys came; send one", code="invalid_idempotency_key")
     key = idempotency_key.strip()
     key = key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
     if not IDEMPOTENCY_KEY.fullmatch(key):
         raise StratoptError(
-            "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces or quotes",
+            f"Idempotency-Key {shortened(key)!r} has {len(key)} characters; it must be 1 to 255 of printable ASCII, without double "
+            "quotes inside",
             code="invalid_idempotency_key",
         )
     return key

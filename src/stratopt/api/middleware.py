@@ -19,8 +19,7 @@ from stratopt.monitoring.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LIST_HEADERS = (b"accept", b"if-none-match", b"prefer", b"idempotency-key")
-"""Two keys become one with a comma and a space, which is refused: neither is chosen."""
+LIST_HEADERS = (b"accept", b"if-none-match", b"prefer")
 HEAD_ONLY = "stratopt.head_only"
 """Key of the scope of a HEAD request: its answer will not be read."""
 

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from stratopt.api.problems import PROBLEM_JSON, STATUS_OF_CODE
 from stratopt.api.query import API_PREFIX
 from stratopt.api.security import OPEN_PATHS
-from stratopt.api.streaming import CSV, EVENT_STREAM, NDJSON
+from stratopt.api.streaming import COMPLETE, CSV, EVENT_STREAM, NDJSON
 from stratopt.reporting.schema import report_schema
 
 JSON = "application/json"
@@ -25,7 +25,7 @@ BODY_CODES = ("malformed_json", "payload_too_large", "unsupported_media_type", "
 SUBMISSION_CODES = (
     *(*BODY_CODES, "invalid_idempotency_key", "idempotency_key_reused"),
     *("unknown_strategy", "unknown_symbol", "search_space_too_large"),
-    *("too_many_active_batches", "queue_full", "storage_full"),
+    *("too_many_active_batches", "queue_full", "storage_full", "draining"),
 )
 ANSWERS: Mapping[tuple[str, str], Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ("post", BATCH): {
@@ -62,7 +62,7 @@ MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("delete", ONE_BATCH): ("batch_running",),
     ("post", f"{ONE_BATCH}/retry"): (
         *("batch_running", "nothing_to_retry"),
-        *("invalid_idempotency_key", "idempotency_key_reused"),
+        "invalid_idempotency_key",
     ),
     ("get", f"{ONE_BATCH}/report"): ("batch_not_finished", "missing_extra"),
     ("get", f"{ONE_BATCH}/results/{{strategy_id}}"): ("ambiguous_strategy_id",),
@@ -75,6 +75,10 @@ MORE_CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("get", "/api/v1/optimize/jobs/{job_id}/result"): ("batch_not_finished",),
     ("get", "/api/v1/optimize/jobs/{job_id}/export"): ("batch_not_finished", "cannot_be_exported"),
     ("post", "/api/v1/optimize/jobs/{job_id}/cancel"): ("conflict",),
+}
+COMPLETENESS = {
+    "description": "Whether all jobs had ended. Of results only with CSV; JSON tells it in its body.",
+    "schema": {"type": "string", "enum": ["true", "false"]},
 }
 PERIOD = {"start_date": "2015-01-01T00:00:00Z", "end_date": "2020-01-01T00:00:00Z"}
 REQUESTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
@@ -129,6 +133,8 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
         answers.pop(name, None)
     if where in ANSWERS:
         _replace_successes(answers, ANSWERS[where])
+    if path in {f"{ONE_BATCH}/results", f"{ONE_BATCH}/report"}:
+        answers["200"]["headers"] = {COMPLETE: COMPLETENESS}
     if path.endswith("/report"):
         answers["200"]["content"][JSON]["schema"] = _report()
     for answered, recorded in recorded_answers().get(f"{method} {path}", {}).items():
@@ -195,5 +201,5 @@ def _codes(method: str, path: str) -> list[str]:
     if path.endswith("/events"):
         codes += ["too_many_streams"]
     if path.endswith("/retry"):
-        codes += ["too_many_active_batches", "queue_full", "storage_full"]
+        codes += ["too_many_active_batches", "queue_full", "storage_full", "draining"]
     return list(dict.fromkeys([*codes, *MORE_CODES.get((method, path), ())]))

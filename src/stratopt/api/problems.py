@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
+from stratopt.api.services.titles import HTTP_TITLES
 from stratopt.errors import StratoptError
 from stratopt.wire.problems import field_problem, shortened
 
@@ -22,49 +22,46 @@ PROBLEM_JSON = "application/problem+json"
 HTTP_UNAUTHORIZED = 401
 OVERLOAD_STATUSES = frozenset({429, 503, 507})
 
-STATUS_OF_CODE: Mapping[str, tuple[int, str]] = {
-    "malformed_json": (400, "The body is not valid JSON"),
-    "invalid_cursor": (400, "The cursor is not one of ours"),
-    "invalid_idempotency_key": (400, "The Idempotency-Key is not usable"),
-    "invalid_signature": (400, "The signature is wrong"),
-    "host_not_allowed": (400, "The host is not one of this server's"),
-    "missing_api_key": (401, "An API key is needed"),
-    "invalid_api_key": (401, "The API key is not valid"),
-    "insufficient_scope": (403, "The API key may not do this"),
-    "origin_not_allowed": (403, "Pages of other origins may not write"),
-    "not_found": (404, "There is nothing here"),
-    "method_not_allowed": (405, "This method is not supported here"),
-    "not_acceptable": (406, "None of the accepted formats is offered"),
-    "batch_expired": (410, "The batch was kept long enough and is gone"),
-    "batch_running": (409, "The batch has not ended"),
-    "batch_not_finished": (409, "The batch has not ended"),
-    "ambiguous_strategy_id": (409, "The strategy_id names several jobs"),
-    "nothing_to_retry": (409, "No job of the batch failed"),
-    "conflict": (409, "Something else happened first"),
-    "payload_too_large": (413, "The body is too large"),
-    "unsupported_media_type": (415, "The body must be JSON"),
-    "validation_failed": (422, "The request is not valid"),
-    "unknown_strategy": (422, "The strategy does not exist"),
-    "unknown_symbol": (422, "The symbol does not exist"),
-    "cannot_be_exported": (422, "The result cannot be written as a script"),
-    "search_space_too_large": (422, "The request asks for too much"),
-    "webhook_url_forbidden": (422, "The webhook address is not allowed"),
-    "idempotency_key_reused": (422, "The Idempotency-Key was used with another body"),
-    "rate_limited": (429, "Too many requests"),
-    "too_many_active_batches": (429, "Too many unfinished batches"),
-    "too_many_streams": (429, "Too many open event streams"),
-    "missing_extra": (501, "This server lacks an optional part"),
-    "internal_error": (500, "Something broke on our side"),
-    "draining": (503, "The server is shutting down"),
-    "queue_full": (503, "The queue is full"),
-    "storage_full": (507, "The disk is full"),
-    "storage_unavailable": (503, "The database does not answer"),
+STATUSES: Mapping[str, int] = {
+    "malformed_json": 400,
+    "invalid_cursor": 400,
+    "invalid_idempotency_key": 400,
+    "invalid_signature": 400,
+    "host_not_allowed": 400,
+    "missing_api_key": 401,
+    "invalid_api_key": 401,
+    "insufficient_scope": 403,
+    "origin_not_allowed": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "batch_expired": 410,
+    "batch_running": 409,
+    "batch_not_finished": 409,
+    "ambiguous_strategy_id": 409,
+    "nothing_to_retry": 409,
+    "conflict": 409,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "validation_failed": 422,
+    "unknown_strategy": 422,
+    "unknown_symbol": 422,
+    "cannot_be_exported": 422,
+    "search_space_too_large": 422,
+    "webhook_url_forbidden": 422,
+    "idempotency_key_reused": 422,
+    "rate_limited": 429,
+    "too_many_active_batches": 429,
+    "too_many_streams": 429,
+    "missing_extra": 501,
+    "internal_error": 500,
+    "draining": 503,
+    "queue_full": 503,
+    "storage_full": 507,
+    "storage_unavailable": 503,
 }
-ERROR_PAGES: Mapping[str, str] = {
-    **LIBRARY_TITLES,
-    **{code: title for code, (_, title) in STATUS_OF_CODE.items()},
-    **ITEM_TITLES,
-}
+STATUS_OF_CODE = {code: (status, HTTP_TITLES[code]) for code, status in STATUSES.items()}
+"""Status and title of every problem."""
 
 OVERLOAD_CODES = tuple(code for code, (status, _) in STATUS_OF_CODE.items() if status in OVERLOAD_STATUSES)
 
@@ -78,7 +75,6 @@ CODE_OF_STATUS = {
 }
 RETRY_AFTER_SECONDS: Mapping[str, int] = {
     "batch_not_finished": 2,
-    "idempotency_in_progress": 1,
     "too_many_active_batches": 10,
     "too_many_streams": 10,
     "draining": 10,
@@ -168,7 +164,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> Response:
         code = CODE_OF_STATUS.get(error.status_code, "internal_error")
         detail = {
-            "not_found": f"there is no {request.url.path}; see /docs for what there is",
+            "not_found": f"there is no {request.url.path}"
+            + ("; see /docs for what there is" if request.app.state.docs else ""),
             "method_not_allowed": f"{request.method} is not supported on {request.url.path}",
         }.get(code, str(error.detail))
         if detail == UNREADABLE:

@@ -94,11 +94,11 @@ class Requires:
             if error.code in WITHOUT_KEY:
                 self._count(request, address)
             raise
+        self._count(request, caller.bucket)
         if self.scope not in caller.scopes and Scope.ADMIN not in caller.scopes:
             raise StratoptError(
                 f"this needs the scope {self.scope.value}", code="insufficient_scope", scope=self.scope.value
             )
-        self._count(request, caller.bucket)
         return caller
 
     def _count(self, request: Request, bucket: str) -> None:
@@ -123,6 +123,19 @@ def not_modified(request: Request, headers: Mapping[str, str]) -> Response:
 
 Reader = Annotated[Caller, Depends(Requires(Scope.READ, "read"))]
 Writer = Annotated[Caller, Depends(Requires(Scope.WRITE, "submit"))]
+
+
+def _submitter(request: Request, caller: Writer) -> Caller:
+    if request.app.state.draining:
+        raise StratoptError(
+            "the server is shutting down and accepts no work; send the request again when it is back", code="draining"
+        )
+    return caller
+
+
+Submitter = Annotated[Caller, Depends(_submitter)]
+"""A writer who asks for new work, which a server that shuts down does not accept."""
+
 Administrator = Annotated[Caller, Depends(Requires(Scope.ADMIN, "submit"))]
 AdministrativeReader = Annotated[Caller, Depends(Requires(Scope.ADMIN, "read"))]
 MetricsReader = Annotated[Caller, Depends(Requires(Scope.METRICS, "read"))]

@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -16,10 +17,12 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 
 from stratopt.api.services.optimization_service import OptimizationService
+from stratopt.api.services.views import identity
 from stratopt.errors import StratoptError
 from stratopt.monitoring.metrics import Metrics
-from stratopt.optimization.jobs import Batch
+from stratopt.optimization.jobs import Batch, JobState
 from stratopt.reporting.csv_cells import safe_cell
+from stratopt.wire.base import UTC_WITH_Z
 
 PROGRESS_SECONDS = 0.25
 POLL_SECONDS = 0.02
@@ -29,8 +32,9 @@ BLOCK_ROWS = 500
 """Rows that are sent together."""
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
-UTC_WITH_Z = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 EVENT_STREAM = "text/event-stream"
+COMPLETE = "Stratopt-Complete"
+"""Header of what has no place for it in its body: whether all jobs had ended."""
 
 
 def sse(kind: str, data: Mapping[str, Any], seq: int | None = None) -> bytes:
@@ -42,25 +46,33 @@ def sse(kind: str, data: Mapping[str, Any], seq: int | None = None) -> bytes:
 async def batch_events(
     service: OptimizationService, batch: Batch, after_seq: int, *, is_draining: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
-    """A snapshot, then everything that ended after ``after_seq``, with progress in between, until the batch has ended.
+    """A snapshot, then everything that ended after ``after_seq``, with starts and progress in between, until the batch has ended.
 
-    A cursor over the store: nothing is kept per reader, and a reader that comes back continues where it was.
+    A cursor over the store: a reader that comes back continues where it was. Starts are told from memory as they are seen, once a
+    reader and job, before the store is read: the end of a job that runs now is not among what was sent.
     """
     yield b"retry: 2000\n\n"
     yield sse("snapshot", await run_in_threadpool(service.view, batch))
     seq, seen_revision, last_sent, next_progress, owes_progress = after_seq, -1, time.monotonic(), 0.0, False
+    started: set[str] = set()
     while True:
         if is_draining():
             yield sse(
                 "shutdown", {"batch_id": batch.batch_id, "reason": "the server is shutting down; reconnect to go on"}
             )
             return
+        for job in service.manager.running_jobs(batch.batch_id):
+            if job.job_id not in started:
+                started.add(job.job_id)
+                last_sent = time.monotonic()
+                yield sse("strategy.started", {**identity(job), "status": JobState.RUNNING.value})
         revision = service.manager.revision(batch.batch_id)
         if revision != seen_revision:
             seen_revision, owes_progress = revision, True
             while found := await run_in_threadpool(service.manager.store.events, batch.batch_id, after_seq=seq):
                 for event in found:
                     yield sse(event.kind, event.data, event.seq)
+                    started.discard(event.data.get("job_id", ""))
                     if event.kind == "batch.ended":
                         return
                 seq, last_sent = found[-1].seq, time.monotonic()
@@ -110,7 +122,7 @@ def ndjson(
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    """A header line and one line a row; what JSON has no number for is empty, text is safe in a spreadsheet."""
+    """A header line and one line a row; what JSON has no number for is empty, lists and times are as in JSON, text is safe in a spreadsheet."""
     yield _csv_block([columns])
     cells = ([_cell(row[name]) for name in columns] for row in rows)
     while block := list(islice(cells, BLOCK_ROWS)):
@@ -118,6 +130,8 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, list | datetime):
+        return orjson.dumps(value, option=UTC_WITH_Z).decode().strip('"')
     return "" if isinstance(value, float) and not math.isfinite(value) else safe_cell(value)
 
 

@@ -60,7 +60,7 @@ def serve(host: str, port: int) -> None:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                _tell_address(listener, settings.data_dir)
+                _tell_address(listener, settings.data_dir, docs=settings.docs)
 
         async def on_tick(self, counter: int) -> bool:
             app.state.draining |= parts.service.manager.failure is not None
@@ -89,16 +89,17 @@ def serve(host: str, port: int) -> None:
         )
 
 
-def _tell_address(listener: socket.socket, data_dir: Path) -> None:
+def _tell_address(listener: socket.socket, data_dir: Path, *, docs: bool) -> None:
     """Once a start, when requests are answered: a line of the log, and for people at a terminal a sentence."""
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     folder = str(data_dir.resolve())
-    facts = {"address": address, "documentation": f"{address}/docs", "data_directory": folder}
+    documentation = f"{address}/docs" if docs else None
+    facts = {"address": address, "documentation": documentation, "data_directory": folder}
     logging.getLogger(__name__).info("server_listening", extra=facts)
     if sys.stderr.isatty():
         say(f"stratopt listens on {address} (Ctrl-C stops it)", "bold")
-        say(f"documentation: {address}/docs\ndata directory: {folder}")
+        say(f"documentation: {documentation or 'turned off'}\ndata directory: {folder}")
 
 
 def _own_directory(directory: Path) -> Any:

@@ -165,6 +165,10 @@ class BatchOptimizationManager:
         """Jobs that a worker has now."""
         return len(self._running)
 
+    def running_jobs(self, batch_id: str) -> Sequence[Job]:
+        """Jobs of a batch that a worker has now; none whose end is stored."""
+        return [running.job for running in self._running.copy().values() if running.job.batch_id == batch_id]
+
     def usage(self, batch_id: str | None = None) -> Mapping[JobId, Mapping[str, float]]:
         """What running jobs, of one batch or all, last said that they cost."""
         running = self._running.copy()

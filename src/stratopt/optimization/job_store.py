@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stratopt.optimization.exceptions import ResourceExhaustionError
+from stratopt.optimization.exceptions import ConcurrencyError, ResourceExhaustionError
 from stratopt.optimization.jobs import (
     Batch,
     BatchId,
@@ -24,14 +24,27 @@ if TYPE_CHECKING:
     from stratopt.optimization.webhooks.messages import Delivery
 
 
+IDEMPOTENCY_SECONDS = 86_400.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class IdempotencyKey:
-    """A client's promise that equal keys mean the same request; scoped by owner and path."""
+    """A client's promise that equal keys mean the same request; scoped by owner and path, kept for ``IDEMPOTENCY_SECONDS``."""
 
     owner: str
     path: str
     key: str
     body_hash: str
+
+    def check(self, body_hash: str) -> None:
+        """ConcurrencyError ``idempotency_key_reused`` unless the key came with ``body_hash`` first."""
+        if body_hash != self.body_hash:
+            raise ConcurrencyError(
+                f"Idempotency-Key {self.key!r} was used for another request in the last {IDEMPOTENCY_SECONDS / 3600:g} hours; "
+                "use a new key for a new request",
+                code="idempotency_key_reused",
+                key=self.key,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +124,13 @@ class JobStore(Protocol):
     ) -> Submitted:
         """Store a batch with its jobs, or find the one that ``key`` made before.
 
-        ConcurrencyError ``idempotency_key_reused`` when the key came with another body; ResourceExhaustionError
+        ConcurrencyError ``idempotency_key_reused`` when the key came with another request; ResourceExhaustionError
         ``queue_full`` or ``too_many_active_batches`` when a limit would be passed.
         """
+        ...
+
+    def earlier(self, key: IdempotencyKey, now: float) -> Batch | None:
+        """The batch that ``submit`` with ``key`` would find at ``now``; ConcurrencyError as there."""
         ...
 
     def batch(self, batch_id: str) -> Batch | None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from stratopt.optimization.batch_summary import BestJob
-from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
-from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
+from stratopt.optimization.exceptions import BatchOptimizationError
+from stratopt.optimization.job_store import IDEMPOTENCY_SECONDS, IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import (
     Batch,
     BatchId,
@@ -25,8 +25,6 @@ from stratopt.optimization.jobs import (
 )
 from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
-
-IDEMPOTENCY_SECONDS = 86_400.0
 
 
 class MemoryJobStore:
@@ -45,6 +43,15 @@ class MemoryJobStore:
         """Nothing is held."""
 
     # ---- look-ups
+
+    def earlier(self, key: IdempotencyKey, now: float) -> Batch | None:
+        """The batch that ``submit`` with ``key`` would find."""
+        with self._lock:
+            body_hash, batch_id, created_at = self._keys.get((key.owner, key.path, key.key), ("", "", 0.0))
+            if batch_id not in self._batches or created_at < now - IDEMPOTENCY_SECONDS:
+                return None
+            key.check(body_hash)
+            return self._batches[batch_id]
 
     def batch(self, batch_id: str) -> Batch | None:
         """One batch."""
@@ -158,7 +165,7 @@ class MemoryJobStore:
     ) -> Submitted:
         """Store a batch with its jobs, or find the one that the key made before."""
         with self._lock:
-            if key and (earlier := self._earlier(key, batch.created_at)):
+            if key and (earlier := self.earlier(key, batch.created_at)):
                 return Submitted(batch=earlier, replayed=True)
             if limits:
                 limits.check(
@@ -173,18 +180,6 @@ class MemoryJobStore:
             if key:
                 self._keys[key.owner, key.path, key.key] = (key.body_hash, batch.batch_id, batch.created_at)
         return Submitted(batch=batch)
-
-    def _earlier(self, key: IdempotencyKey, now: float) -> Batch | None:
-        body_hash, batch_id, created_at = self._keys.get((key.owner, key.path, key.key), ("", "", 0.0))
-        if batch_id not in self._batches or created_at < now - IDEMPOTENCY_SECONDS:
-            return None
-        if body_hash != key.body_hash:
-            raise ConcurrencyError(
-                f"Idempotency-Key {key.key!r} was used with another body; use a new key for a new request",
-                code="idempotency_key_reused",
-                key=key.key,
-            )
-        return self._batches[batch_id]
 
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
         """Move one queued job to running, raise its fence and count an attempt."""

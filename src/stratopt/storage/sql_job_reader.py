@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Select, or_, select, tuple_
+from sqlalchemy import Connection, Engine, Select, or_, select, tuple_
 
+from stratopt.optimization.job_store import IDEMPOTENCY_SECONDS, IdempotencyKey
 from stratopt.optimization.jobs import Batch, BatchState, EvaluationCounts, Event, ExpiredBatch, Job, JobState
 from stratopt.storage import rows
 from stratopt.storage import statements as sql
@@ -19,6 +20,11 @@ class SqlJobReader:
 
     def __init__(self, reader: Engine) -> None:
         self._reader = reader
+
+    def earlier(self, key: IdempotencyKey, now: float) -> Batch | None:
+        """The batch that ``submit`` with ``key`` would find."""
+        with translated(), self._reader.connect() as connection:
+            return earlier_batch(connection, key, now)
 
     def batch(self, batch_id: str) -> Batch | None:
         """One batch."""
@@ -126,3 +132,14 @@ class SqlJobReader:
     def _all(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> Any:
         with translated(), self._reader.connect() as connection:
             return connection.execute(query, parameters).mappings().all()
+
+
+def earlier_batch(connection: Connection, key: IdempotencyKey, now: float) -> Batch | None:
+    """The batch that ``key`` made within ``IDEMPOTENCY_SECONDS`` before ``now``; ConcurrencyError if it came with another request."""
+    same = {"of_owner": key.owner, "of_path": key.path, "of_key": key.key, "since": now - IDEMPOTENCY_SECONDS}
+    found = connection.execute(sql.PROMISE, same).mappings().first()
+    if found is None:
+        return None
+    key.check(found["body_hash"])
+    row = connection.execute(sql.BATCH, {"of": found["batch_id"]}).mappings().first()
+    return None if row is None else rows.read_batch(row)

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, and_, bindparam, delete, insert, select, update
 
 from stratopt.optimization.batch_summary import BestJob
-from stratopt.optimization.exceptions import BatchOptimizationError, ConcurrencyError
-from stratopt.optimization.job_store import IdempotencyKey, QueueLimits, Submitted
+from stratopt.optimization.exceptions import BatchOptimizationError
+from stratopt.optimization.job_store import IDEMPOTENCY_SECONDS, IdempotencyKey, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId
 from stratopt.optimization.webhooks.messages import Delivery
 from stratopt.storage import rows
@@ -19,9 +19,7 @@ from stratopt.storage import statements as sql
 from stratopt.storage.dialects import RELAXED
 from stratopt.storage.failures import translated
 from stratopt.storage.schema import batches, deliveries, events, expired_batches, jobs, webhooks
-from stratopt.storage.sql_job_reader import SqlJobReader
-
-IDEMPOTENCY_SECONDS = 86_400.0
+from stratopt.storage.sql_job_reader import SqlJobReader, earlier_batch
 
 
 class SqlJobStore(SqlJobReader):
@@ -51,8 +49,10 @@ class SqlJobStore(SqlJobReader):
     ) -> Submitted:
         """Store a batch with its jobs, or find the one that the key made before."""
         with self._write("submit") as connection:
-            if key and (earlier := _earlier(connection, key, batch.created_at)):
-                return Submitted(batch=earlier, replayed=True)
+            if key:
+                connection.execute(sql.FORGET_KEYS, {"before": batch.created_at - IDEMPOTENCY_SECONDS})
+                if earlier := earlier_batch(connection, key, batch.created_at):
+                    return Submitted(batch=earlier, replayed=True)
             if limits:
                 _check_room(connection, batch, limits)
             connection.execute(sql.ADD_BATCH, rows.batch_row(batch))
@@ -206,21 +206,6 @@ def _check_room(connection: Connection, batch: Batch, limits: QueueLimits) -> No
         new_jobs=batch.counts["total"],
         active_batches=int(connection.execute(sql.LIVE_OF_OWNER, {"of_owner": batch.owner}).scalar_one()),
     )
-
-
-def _earlier(connection: Connection, key: IdempotencyKey, now: float) -> Batch | None:
-    connection.execute(sql.FORGET_KEYS, {"before": now - IDEMPOTENCY_SECONDS})
-    same = {"of_owner": key.owner, "of_path": key.path, "of_key": key.key}
-    found = connection.execute(sql.PROMISE, same).mappings().first()
-    if found is None:
-        return None
-    if found["body_hash"] != key.body_hash:
-        raise ConcurrencyError(
-            f"Idempotency-Key {key.key!r} was used with another body; use a new key for a new request",
-            code="idempotency_key_reused",
-            key=key.key,
-        )
-    return rows.read_batch(connection.execute(sql.BATCH, {"of": found["batch_id"]}).mappings().one())
 
 
 def _claim(connection: Connection, full_batches: Sequence[str], now: float) -> RowMapping | None:

@@ -61,7 +61,8 @@ ADD_BATCH, ADD_JOB, ADD_KEY = insert(batches), insert(jobs), insert(idempotency_
 FORGET_KEYS = delete(idempotency_keys).where(idempotency_keys.c.created_at < bindparam("before"))
 
 PROMISE = select(idempotency_keys).where(
-    and_(*(idempotency_keys.c[name] == bindparam(f"of_{name}") for name in ("owner", "path", "key")))
+    and_(*(idempotency_keys.c[name] == bindparam(f"of_{name}") for name in ("owner", "path", "key"))),
+    idempotency_keys.c.created_at >= bindparam("since"),
 )
 """What an idempotency key was used for."""
 

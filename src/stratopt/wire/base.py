@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Annotated, Any, get_args
 
+import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
+
+UTC_WITH_Z = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+"""How JSON tells times: in UTC, with a Z (RFC 3339)."""
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**63 - 1

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from stratopt.bootstrap import Parts
+from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import JobStore
 from stratopt.optimization.jobs import BatchState, Ending, JobState
 
@@ -72,3 +73,42 @@ def test_the_end_line_tells_whether_everything_came(
     assert meta["status"] == "completed"
     assert end == {"type": "end", "count": count, "complete": during == "never"}
     assert len(items) == count
+
+
+class Emptied:
+    """A store that loses the batch just before its jobs are read."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def jobs(self, batch_id: str, **options: Any) -> Any:
+        if self.store.batch(batch_id) is not None:
+            self.store.delete_batch(batch_id)
+        return self.store.jobs(batch_id, **options)
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/results", "application/json"),
+        ("/results?sort=rank", "application/json"),
+        ("/results", "text/csv"),
+        ("/report", "application/json"),
+        ("/report?format=html", "text/html"),
+        ("/errors", "application/json"),
+    ],
+)
+def test_what_would_be_made_of_nothing_is_not_found(
+    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch, path: str, accept: str
+) -> None:
+    manager = parts.service.manager
+    batch_id = ended_batch(client, manager.store)
+    batch = parts.service.batch(batch_id)
+    monkeypatch.setattr(manager, "store", Emptied(manager.store))
+    answer = client.get(f"/api/v1/optimize/batch/{batch_id}{path}", headers={"Accept": accept})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    with pytest.raises(BatchOptimizationError, match="there is no batch"):
+        parts.service.report(batch)

@@ -144,8 +144,8 @@ def test_the_documentation_needs_no_other_host(client: TestClient) -> None:
 
 
 def test_every_error_code_has_a_page(client: TestClient) -> None:
-    from stratopt.api.problems import ERROR_PAGES
+    from stratopt.api.services.titles import TITLES
 
-    for code in ERROR_PAGES:
+    for code in TITLES:
         assert code in client.get(f"/errors/{code}").text
     assert client.get("/errors/nope").status_code == 404

@@ -7,10 +7,12 @@ import io
 import itertools
 import json
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
@@ -35,12 +37,16 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 
 @pytest.fixture
 def path(client: TestClient, parts: Parts) -> str:
-    """Of the tables of a job that has ended."""
+    return stored(client, parts, TABLES)
+
+
+def stored(client: TestClient, parts: Parts, tables: Mapping[str, Any]) -> str:
+    """Where the tables of a job that has ended are."""
     store = parts.service.manager.store
     batch_id = client.post("/api/v1/optimize/batch", json=BODY).json()["batch_id"]
     job = store.claim(full_batches=[], now=time.time())
     assert job is not None
-    names = {name: parts.service.artifacts.of(batch_id).put(columns) for name, columns in TABLES.items()}
+    names = {name: parts.service.artifacts.of(batch_id).put(columns) for name, columns in tables.items()}
     ending = Ending(state=JobState.SUCCEEDED, result={"summary": {}, "artifacts": names})
     store.finish(job.job_id, job.fence, ending, time.time())
     store.end_batch(batch_id, BatchState.COMPLETED, time.time())
@@ -161,3 +167,35 @@ def test_streams_take_their_rows_as_they_are_read() -> None:
         next(stream)
         assert next(stream).count(b"\n") == 500
         assert next(taken) - before <= 1 + 500
+
+
+def columns(table: pa.Table) -> Mapping[str, Any]:
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_real_table_says_the_same_in_every_format(
+    client: TestClient, parts: Parts, finished: Any, table: str
+) -> None:
+    """Times are RFC 3339 in UTC, here and there; an empty cell is null."""
+    jobs, real = finished
+    path = stored(client, parts, {name: columns(real.table(jobs[0].result["artifacts"][name])) for name in TABLES})
+    page = client.get(f"{path}/{table}", headers={"Accept": "application/json"}, params={"limit": 10_000}).json()[
+        "data"
+    ]
+    lines = client.get(f"{path}/{table}").text.splitlines()[1:-1]
+    assert page
+    assert page == [{k: v for k, v in json.loads(line).items() if k != "type"} for line in lines]
+    times = [value for row in page for name, value in row.items() if name.endswith("_time")]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time) for time in times if time)
+    assert bool(times) == (table != "trials")
+    text = client.get(f"{path}/{table}", headers={"Accept": "text/csv"}).text
+    expected = [{name: "" if v is None else str(v) for name, v in row.items()} for row in page]
+    assert list(csv.DictReader(io.StringIO(text))) == expected
+
+
+def test_a_list_in_a_cell_of_csv_is_json() -> None:
+    """Such as the bucket returns of a trial, a column of lists of equal length."""
+    returns = pa.FixedSizeListArray.from_arrays(pa.array([0.5, math.nan, -1.0, 0.0]), 2)
+    rows = pa.table({"number": [0, 1], "returns": returns}).to_pylist()
+    assert b"".join(csv_lines(["number", "returns"], rows)) == b'number,returns\n0,"[0.5,null]"\n1,"[-1.0,0.0]"\n'

@@ -23,9 +23,9 @@ from stratopt.api.dependencies import (
 )
 from stratopt.api.json_body import StrictJsonRoute
 from stratopt.api.routers.results import script_answer
-from stratopt.api.security import Reader, Writer, not_modified
+from stratopt.api.security import Reader, Submitter, not_modified
 from stratopt.api.services.optimization_service import OptimizationService
-from stratopt.api.services.views import result_view
+from stratopt.api.services.views import result_view, version_of
 from stratopt.api.streaming import ended
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.jobs import Batch, BatchState
@@ -79,7 +79,7 @@ async def submit_batch(
     body: BatchRequest,
     request: Request,
     service: Service,
-    caller: Writer,
+    caller: Submitter,
     key: Idempotency,
     validate_only: bool = False,
     prefer: Prefer = None,
@@ -131,12 +131,13 @@ def get_batch(
     request: Request,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Counts, progress and links. The ETag changes whenever something happened; a 304 costs no quota."""
-    etag = f'W/"{batch.row_version}"'
+    """Counts, progress and links. The ETag changes whenever anything but the clock moved; a 304 costs no quota."""
+    view = service.view(batch)
+    etag = f'W/"{version_of(view)}"'
     headers = {"ETag": etag, **_come_back(batch.state.is_terminal)}
     if is_known_version(if_none_match, etag):
         return not_modified(request, headers)
-    return JsonResponse(service.view(batch), headers=headers)
+    return JsonResponse(view, headers=headers)
 
 
 @router.post("/batch/{batch_id}/cancel", summary="Cancel a batch", **CANCEL)
@@ -146,7 +147,7 @@ def cancel_batch(batch: WritableBatch, service: Service) -> Response:
 
 
 @router.post("/batch/{batch_id}/retry", status_code=202, summary="Retry what failed", response_model=BatchStatus)
-def retry_batch(batch: WritableBatch, service: Service, caller: Writer, key: Idempotency) -> Response:
+def retry_batch(batch: WritableBatch, service: Service, caller: Submitter, key: Idempotency) -> Response:
     """A new batch of the jobs that did not succeed, with the label, metadata, priority and limit of the first.
 
     `Idempotency-Key` makes a repeated call answer with the batch of the first.
@@ -172,7 +173,7 @@ async def submit_single(
     body: SingleRequest,
     request: Request,
     service: Service,
-    caller: Writer,
+    caller: Submitter,
     key: Idempotency,
     validate_only: bool = False,
     prefer: Prefer = None,

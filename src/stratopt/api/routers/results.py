@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -19,14 +19,16 @@ from stratopt.api.services.error_report import error_report
 from stratopt.api.services.optimization_service import OptimizationService, require_result
 from stratopt.api.services.result_order import SORT_TEXT, SortKey
 from stratopt.api.services.views import result_view
-from stratopt.api.streaming import CSV, EVENT_STREAM, NDJSON, batch_events, csv_lines, ndjson
+from stratopt.api.streaming import COMPLETE, CSV, EVENT_STREAM, NDJSON, batch_events, csv_lines, ndjson
 from stratopt.errors import StratoptError
 from stratopt.optimization.artifacts import ArtifactStore
+from stratopt.optimization.batch_report import BatchAnalysisReport
 from stratopt.optimization.exceptions import BatchOptimizationError
 from stratopt.optimization.job_store import JobStore
 from stratopt.optimization.jobs import Batch, Job, JobState
 from stratopt.reporting.result_visualizer import ResultVisualizer
 from stratopt.wire.answers import ErrorReport, EventPage, ItemPage, JobResult, TablePage
+from stratopt.wire.problems import json_pointer
 
 router = APIRouter(prefix="/api/v1/optimize/batch/{batch_id}", tags=["results"])
 LARGEST_PAGE = 1000
@@ -48,16 +50,18 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 def get_results(
     batch: ReadableBatch,
     service: Service,
+    request: Request,
     status: JobState | None = None,
     sort: Annotated[SortKey, Query(description=SORT_TEXT)] = "index",
     limit: Annotated[int, Query(ge=1)] = 200,
     cursor: Cursor = -1,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """Items, finished or not; `complete` says whether all have ended. NDJSON or CSV (the ranking) by `Accept`.
+    """Items, finished or not; `complete` says whether all have ended. NDJSON or CSV by `Accept`.
 
     NDJSON is not limited; `cursor` resumes it too: the `index` of the last line, or in another order its place, from 0.
-    Its last line is not `complete` if the batch was deleted meanwhile.
+    Its last line is not `complete` if the batch was deleted meanwhile. CSV is the whole ranking so far: it takes no parameters,
+    and the header `Stratopt-Complete` says whether all have ended.
     """
     states = [status] if status else []
     ended = batch.state.is_terminal
@@ -68,7 +72,9 @@ def get_results(
         lines = ndjson(meta, items, kind="result", complete=lambda: ended and service.is_there(batch))
         return StreamingResponse(lines, media_type=NDJSON)
     if kind == CSV:
-        return Response(ResultVisualizer().csv(service.report(batch)), media_type=REPORT_TYPES["csv"])
+        _refuse_in_csv(request.query_params)
+        report = service.report(batch)
+        return Response(ResultVisualizer().csv(report), media_type=REPORT_TYPES["csv"], headers=_completeness(report))
     if kind is None:
         raise StratoptError(
             f"results are offered as application/json, {NDJSON} and {CSV}, not {accept}", code="not_acceptable"
@@ -77,6 +83,25 @@ def get_results(
         batch, states=states, sort=sort, cursor=cursor, limit=min(limit, LARGEST_PAGE)
     )
     return JsonResponse({"data": data, "complete": ended, "has_more": following is not None, "next_cursor": following})
+
+
+def _refuse_in_csv(names: Iterable[str]) -> None:
+    told = f"; leave it out, or accept application/json or {NDJSON}"
+    errors = [
+        {
+            "pointer": json_pointer(name),
+            "detail": f"CSV of results is the whole ranking and does not follow {name!r}{told}",
+            "type": "not_in_csv",
+            "suggestion": None,
+        }
+        for name in dict.fromkeys(names)
+    ]
+    if errors:
+        raise StratoptError(str(errors[0]["detail"]), code="validation_failed", errors=errors)
+
+
+def _completeness(report: BatchAnalysisReport) -> dict[str, str]:
+    return {COMPLETE: "true" if report.complete else "false"}
 
 
 @router.get("/results/{strategy_id}", summary="One result in full", response_model=JobResult)
@@ -163,7 +188,10 @@ async def get_events(
     cursor: Annotated[Cursor, Query(description="A JSON page begins after this `seq`.")] = -1,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """Server-sent events: `snapshot`, `progress`, `strategy.completed`, `strategy.failed`, `batch.ended`, `shutdown`.
+    """Server-sent events: `snapshot`, `progress`, `strategy.started`, `strategy.completed`, `strategy.failed`, `batch.ended`, `shutdown`.
+
+    Ends (of strategies and the batch) have an `id`, from 1 without holes. `strategy.started` is told of what is seen running while
+    one reads, and again to who comes back; of a very short job only its end is seen.
 
     `Last-Event-ID` resumes, and an id that is none of this batch's begins anew; 204 says that nothing is left. `Accept: application/json` gives a page of what ended so far.
     """
@@ -222,6 +250,7 @@ def get_report(
     if is_known_version(if_none_match, headers["ETag"]):
         return not_modified(request, headers)
     visualizer, report = ResultVisualizer(), service.report(batch)
+    headers |= _completeness(report)
     if format == "html":
         headers["Content-Security-Policy"] = REPORT_POLICY
         pages = visualizer.html_parts(report, section)
@@ -234,4 +263,6 @@ def get_report(
 @router.get("/errors", summary="Error report", response_model=ErrorReport)
 def get_errors(batch: ReadableBatch, service: Service) -> Response:
     """What went wrong so far: by code, by strategy, rate, trend over time, and what to do about it."""
-    return JsonResponse(error_report(batch, service.manager.store.jobs(batch.batch_id, with_results=False)))
+    jobs = service.manager.store.jobs(batch.batch_id, with_results=False)
+    service.batch(batch.batch_id)  # an error rather than a report of what a deletion left
+    return JsonResponse(error_report(batch, jobs))

@@ -1,19 +1,18 @@
-"""Health, version, load, metrics, documentation."""
+"""Health, version, load, metrics, error codes."""
 
 from __future__ import annotations
 
 import time
 from html import escape
-from importlib.resources import files
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from stratopt._version import __version__
 from stratopt.api.dependencies import JsonResponse, Service
-from stratopt.api.problems import ERROR_PAGES, STATUS_OF_CODE, problem_response
+from stratopt.api.problems import STATUS_OF_CODE, problem_response
 from stratopt.api.security import LOOPBACK_ADDRESSES, Reader, Requires
-from stratopt.api.services.titles import ITEM_TITLES
+from stratopt.api.services.titles import ITEM_TITLES, OF_ITEMS_TOO, TITLES
 from stratopt.errors import StratoptError
 from stratopt.monitoring.resources import snapshot
 from stratopt.optimization.api_keys import Scope
@@ -22,14 +21,6 @@ from stratopt.wire.server_answers import Health, SystemLoad, Version
 router = APIRouter(tags=["system"])
 HUNG_SECONDS = 60.0
 """A locked database holds the supervisor up for half of that."""
-SWAGGER_ASSETS = {
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "start.js": "text/javascript; charset=utf-8",
-}
-DOCS_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>stratopt API</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
-<body><div id="swagger-ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
 
 
 @router.get("/healthz", summary="Alive?", response_model=Health)
@@ -89,27 +80,11 @@ def metrics(request: Request) -> Response:
     return Response(request.app.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@router.get("/docs", include_in_schema=False)
-def docs() -> Response:
-    """The API in Swagger UI, from files of the package."""
-    return HTMLResponse(DOCS_PAGE)
-
-
-@router.get("/docs/{asset}", include_in_schema=False)
-def docs_asset(asset: str) -> Response:
-    """A file of Swagger UI."""
-    if asset not in SWAGGER_ASSETS:
-        raise StratoptError(f"there is no /docs/{asset}", code="not_found")
-    content = files("stratopt.api").joinpath("static", asset).read_bytes()
-    return Response(content, media_type=SWAGGER_ASSETS[asset], headers={"Cache-Control": "max-age=86400"})
-
-
 @router.get("/errors", include_in_schema=False)
 def error_codes() -> Response:
     """Every error code."""
     rows = "".join(
-        f'<li><a href="/errors/{code}"><code>{code}</code></a> {escape(ERROR_PAGES[code])}</li>'
-        for code in sorted(ERROR_PAGES)
+        f'<li><a href="/errors/{code}"><code>{code}</code></a> {escape(TITLES[code])}</li>' for code in sorted(TITLES)
     )
     return HTMLResponse(
         f"<!doctype html><meta charset=utf-8><title>stratopt errors</title><h1>Error codes</h1><ul>{rows}</ul>"
@@ -119,13 +94,14 @@ def error_codes() -> Response:
 @router.get("/errors/{code}", include_in_schema=False)
 def error_page(code: str) -> Response:
     """What an error code means."""
-    if code not in ERROR_PAGES:
+    if code not in TITLES:
         raise StratoptError(f"there is no error code {code!r}", code="not_found")
     if code in STATUS_OF_CODE:
         status = f"HTTP status {STATUS_OF_CODE[code][0]}."
+        status += " An item of a batch may have it, too." if code in OF_ITEMS_TOO else ""
     elif code in ITEM_TITLES:
         status = "The code of an item in a batch, not of an HTTP answer."
     else:
         status = "A code of the Python functions and of the command line, and of items in a batch, not of HTTP answers."
-    body = f"<h1><code>{code}</code></h1><p>{escape(ERROR_PAGES[code])}.</p><p>{status}</p><p><a href='/errors'>All codes</a></p>"
+    body = f"<h1><code>{code}</code></h1><p>{escape(TITLES[code])}.</p><p>{status}</p><p><a href='/errors'>All codes</a></p>"
     return HTMLResponse(f"<!doctype html><html lang=en><meta charset=utf-8><title>{code}</title>{body}")

@@ -81,20 +81,29 @@ class OptimizationService:
         self, request: BatchRequest, *, owner: str = "", idempotency_key: str | None = None
     ) -> tuple[Batch, bool]:
         """Store and start a batch; the second value says whether an earlier one with the same key is returned."""
-        plan = self.planner.batch(request)
         document = request.model_dump(mode="json", exclude_none=True)
+        promised = _promised(owner, "/optimize/batch", idempotency_key, document)
+        if earlier := self._earlier(promised):
+            return earlier, True
+        plan = self.planner.batch(request)
         if plan.webhook_id:
             document["webhook"] = plan.webhook_id
-        batch = self._batch(plan, document, owner=owner, request=request)
-        return self._submit(batch, plan, "/optimize/batch", idempotency_key)
+        return self._submit(self._batch(plan, document, owner=owner, request=request), plan, promised)
 
     def submit_single(
         self, request: SingleRequest, *, owner: str = "", idempotency_key: str | None = None
     ) -> tuple[Batch, bool]:
         """Store and start one strategy as a batch of one."""
-        plan = self.planner.single(request)
         document = request.model_dump(mode="json", exclude_none=True)
-        return self._submit(self._batch(plan, document, owner=owner), plan, "/optimize/single", idempotency_key)
+        promised = _promised(owner, "/optimize/single", idempotency_key, document)
+        if earlier := self._earlier(promised):
+            return earlier, True
+        plan = self.planner.single(request)
+        return self._submit(self._batch(plan, document, owner=owner), plan, promised)
+
+    def _earlier(self, promised: IdempotencyKey | None) -> Batch | None:
+        """What the key made, before anything of the request is looked at: what it names may be gone by now."""
+        return None if promised is None else self.manager.store.earlier(promised, time.time())
 
     def _batch(
         self, plan: Plan, document: Mapping[str, Any], *, owner: str, request: BatchRequest | None = None
@@ -120,7 +129,7 @@ class OptimizationService:
             scope=BatchScope.of(plan.specs),
         )
 
-    def _submit(self, batch: Batch, plan: Plan, path: str, key: str | None) -> tuple[Batch, bool]:
+    def _submit(self, batch: Batch, plan: Plan, promised: IdempotencyKey | None) -> tuple[Batch, bool]:
         jobs = [
             Job(
                 job_id=JobId(f"job_{uuid4().hex}"),
@@ -132,8 +141,6 @@ class OptimizationService:
             )
             for i, spec in enumerate(plan.specs)
         ]
-        body_hash = hashlib.sha256(orjson.dumps(batch.request, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        promised = IdempotencyKey(owner=batch.owner, path=path, key=key, body_hash=body_hash) if key else None
         submitted = self.manager.submit(batch, jobs, promised)
         self.reports.in_background(warm_up)
         return submitted.batch, submitted.replayed
@@ -233,7 +240,10 @@ class OptimizationService:
     def results_page(
         self, batch: Batch, *, states: Sequence[JobState], sort: SortKey, cursor: int, limit: int
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """At most ``limit`` items after ``cursor`` (-1 begins), and the cursor of what follows, None at the end."""
+        """At most ``limit`` items after ``cursor`` (-1 begins), and the cursor of what follows, None at the end.
+
+        BatchOptimizationError as ``batch`` where the batch was deleted meanwhile.
+        """
         if sort == "index":
             jobs = self.manager.store.jobs(batch.batch_id, states=states, after_index=cursor, limit=limit + 1)
             page, last = jobs[:limit], jobs[:limit][-1].index if jobs else cursor
@@ -242,6 +252,7 @@ class OptimizationService:
             ids = self._ordered(batch, states, sort)[cursor + 1 :]
             page, last = [self.job(job_id) for job_id in ids[:limit]], cursor + limit
             more = len(ids) > limit
+        self.batch(batch.batch_id)  # an error rather than a page of what a deletion left
         return [result_view(job, full=False) for job in page], last if more else None
 
     def _ordered(self, batch: Batch, states: Sequence[JobState], sort: SortKey) -> list[str]:
@@ -271,13 +282,15 @@ class OptimizationService:
         self.reports.in_background(prepare)
 
     def report(self, batch: Batch) -> BatchAnalysisReport:
-        """The aggregated report over what has ended so far."""
-        return self.reports.get(
-            batch,
-            lambda: ResultAggregator().aggregate(
-                batch, self.manager.store.jobs(batch.batch_id), self.artifacts.of(batch.batch_id)
-            ),
-        )
+        """The aggregated report over what has ended so far; BatchOptimizationError as ``batch`` where it was deleted meanwhile."""
+        return self.reports.get(batch, lambda: self._aggregated(batch))
+
+    def _aggregated(self, batch: Batch) -> BatchAnalysisReport:
+        try:
+            jobs = self.manager.store.jobs(batch.batch_id)
+            return ResultAggregator().aggregate(batch, jobs, self.artifacts.of(batch.batch_id))
+        finally:
+            self.batch(batch.batch_id)  # an error rather than a report of what a deletion left
 
     def pine_script(self, batch: Batch, job: Job) -> str:
         """A job's result in Pine Script, with its verdict in the batch's report as it stands.
@@ -293,6 +306,9 @@ class OptimizationService:
 
     def retry(self, batch: Batch, *, owner: str = "", idempotency_key: str | None = None) -> tuple[Batch, bool]:
         """A new batch of the jobs that did not succeed, with everything else as it was asked for; replays as ``submit_batch``."""
+        promised = _promised(owner, f"/optimize/batch/{batch.batch_id}/retry", idempotency_key, {})
+        if earlier := self._earlier(promised):
+            return earlier, True
         jobs = [
             job
             for job in self.manager.store.jobs(batch.batch_id, with_results=False)
@@ -323,11 +339,19 @@ class OptimizationService:
             priority=batch.priority,
             deadline_seconds=batch.deadline_seconds,
         )
-        return self._submit(again, plan, "/retry", idempotency_key)
+        return self._submit(again, plan, promised)
 
     def delete(self, batch: Batch) -> None:
         """Remove a finished batch with its tables."""
         self.manager.delete(batch.batch_id)
+
+
+def _promised(owner: str, path: str, key: str | None, document: Mapping[str, Any]) -> IdempotencyKey | None:
+    """The key of a request, with the hash of ``document`` as it was sent."""
+    if key is None:
+        return None
+    body_hash = hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return IdempotencyKey(owner=owner, path=path, key=key, body_hash=body_hash)
 
 
 def require_result(job: Job, wanted: str) -> Mapping[str, Any]:

@@ -1,8 +1,48 @@
-"""What the codes of errors mean that are not codes of HTTP answers: those of items of a batch, and of the library."""
+"""What the codes of errors mean: of HTTP answers, of items of a batch, of the library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+HTTP_TITLES: Mapping[str, str] = {
+    "malformed_json": "The body is not valid JSON",
+    "invalid_cursor": "The cursor is not one of ours",
+    "invalid_idempotency_key": "The Idempotency-Key is not usable",
+    "invalid_signature": "The signature is wrong",
+    "host_not_allowed": "The host is not one of this server's",
+    "missing_api_key": "An API key is needed",
+    "invalid_api_key": "The API key is not valid",
+    "insufficient_scope": "The API key may not do this",
+    "origin_not_allowed": "Pages of other origins may not write",
+    "not_found": "There is nothing here",
+    "method_not_allowed": "This method is not supported here",
+    "not_acceptable": "None of the accepted formats is offered",
+    "batch_expired": "The batch was kept long enough and is gone",
+    "batch_running": "The batch has not ended",
+    "batch_not_finished": "The batch has not ended",
+    "ambiguous_strategy_id": "The strategy_id names several jobs",
+    "nothing_to_retry": "No job of the batch failed",
+    "conflict": "Something else happened first",
+    "payload_too_large": "The body is too large",
+    "unsupported_media_type": "The body must be JSON",
+    "validation_failed": "The request is not valid",
+    "unknown_strategy": "The strategy does not exist",
+    "unknown_symbol": "The symbol does not exist",
+    "cannot_be_exported": "The result cannot be written as a script",
+    "search_space_too_large": "The request asks for too much",
+    "webhook_url_forbidden": "The webhook address is not allowed",
+    "idempotency_key_reused": "The Idempotency-Key was used for another request",
+    "rate_limited": "Too many requests",
+    "too_many_active_batches": "Too many unfinished batches",
+    "too_many_streams": "Too many open event streams",
+    "missing_extra": "This server lacks an optional part",
+    "internal_error": "Something broke on our side",
+    "draining": "The server is shutting down",
+    "queue_full": "The queue is full",
+    "storage_full": "The disk is full",
+    "storage_unavailable": "The database does not answer",
+}
+"""Of problems; their statuses are in ``api.problems``."""
 
 ITEM_TITLES: Mapping[str, str] = {
     "strategy_error": "The strategy raised an error",
@@ -59,3 +99,9 @@ LIBRARY_TITLES: Mapping[str, str] = {
     "unreadable_file": "The file cannot be read",
 }
 """Of the Python functions and the command line; whatever of them happens to a job becomes the code of its item."""
+
+TITLES: Mapping[str, str] = {**LIBRARY_TITLES, **HTTP_TITLES, **ITEM_TITLES}
+"""Of every code there is."""
+
+OF_ITEMS_TOO = frozenset({"unknown_strategy", "unknown_symbol", "missing_extra", "internal_error"})
+"""Codes of HTTP answers that a job may end with, when what was there at its submission is not there when it runs."""

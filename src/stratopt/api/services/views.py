@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
-from stratopt.api.services.titles import ITEM_TITLES, LIBRARY_TITLES
+import orjson
+
+from stratopt.api.services.titles import TITLES
 from stratopt.optimization.batch_summary import BatchScope, BestJob
 from stratopt.optimization.jobs import Batch, EvaluationCounts, Job
 from stratopt.wire.base import rfc3339
+
+MOVED_BY_THE_CLOCK = frozenset({"eta_seconds", "wall_seconds", "evaluations_per_second", "worker_utilisation"})
 
 
 def batch_view(
@@ -49,6 +54,17 @@ def batch_view(
         "error": None if batch.failure is None else dict(batch.failure),
         "links": {"self": base, **{name: f"{base}/{name}" for name in ("results", "events", "report", "cancel")}},
     }
+
+
+def version_of(view: Mapping[str, Any]) -> str:
+    """Of a status document: another one if anything but the clock made it differ."""
+    still = {
+        name: {key: part for key, part in value.items() if key not in MOVED_BY_THE_CLOCK}
+        if name in {"progress", "resources"}
+        else value
+        for name, value in view.items()
+    }
+    return blake2b(orjson.dumps(still, option=orjson.OPT_SERIALIZE_NUMPY), digest_size=12).hexdigest()
 
 
 def _scope(scope: BatchScope | None) -> dict[str, Any]:
@@ -144,10 +160,10 @@ def error_view(job: Job) -> Mapping[str, Any] | None:
     """Why the job has no result; tracebacks stay inside."""
     if job.failure is None:
         return None
-    failure, titles = job.failure, {**LIBRARY_TITLES, **ITEM_TITLES}
+    failure = job.failure
     return {
         "type": f"/errors/{failure['code']}",
-        "title": titles.get(failure["code"], "The optimisation did not succeed"),
+        "title": TITLES.get(failure["code"], "The optimisation did not succeed"),
         "code": failure["code"],
         "detail": failure["message"],
         **{k: v for k, v in failure.get("context", {}).items() if k not in {"type", "title", "code", "detail"}},

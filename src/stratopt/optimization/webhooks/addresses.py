@@ -58,6 +58,8 @@ class AddressPolicy:
         real = _unwrapped(address)
         if any(real.version == network.version and real in network for network in self.allowed_networks):
             return True
+        if isinstance(real, ipaddress.IPv6Address) and real.is_site_local:  # Python calls them global
+            return False
         return real.is_global and not (real.is_multicast or real.is_reserved or real.is_unspecified or real.is_loopback)
 
     def _parts(self, url: str) -> tuple[str, str, int, str]:
