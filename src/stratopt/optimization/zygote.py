@@ -30,18 +30,22 @@ MESSAGE_BYTES = 4096
 
 
 class Zygote:
-    """The parent's handle. Start it from the thread that will live as long as the workers shall."""
+    """The parent's handle; OSError when the process cannot be made. Start it from the thread that will live as long as the workers shall."""
 
     def __init__(self, *, memory_limit_bytes: int | None = None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         options = json.dumps({"fd": theirs.fileno(), "parent": os.getpid(), "memory_limit_bytes": memory_limit_bytes})
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "stratopt.optimization.zygote", options],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, **SINGLE_THREADED},
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-m", "stratopt.optimization.zygote", options],
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, **SINGLE_THREADED},
+                    stdin=subprocess.DEVNULL,
+                )
+            except OSError:
+                ours.close()
+                raise
         self._control = ours
         self._ready = False
         self._exits: dict[int, int] = {}

@@ -1,0 +1,127 @@
+"""Worker processes and what they say, with an executor and no server: words that nobody can read, guards, factories that cannot start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from stratopt.optimization import zygote
+from stratopt.optimization.exceptions import ResourceExhaustionError
+from stratopt.optimization.executor import Died, Finished, Progressed
+from stratopt.optimization.jobs import JobId
+from stratopt.optimization.slots import SlotExecutor
+
+from .harness import until
+from .test_slots import is_gone, next_events, payload, start
+
+pytestmark = pytest.mark.faults
+
+
+@contextmanager
+def opened(count: int, **options: Any) -> Iterator[SlotExecutor]:
+    executor = SlotExecutor(count, **options)
+    try:
+        executor.open()
+        yield executor
+    finally:
+        executor.close()
+
+
+def run(executor: SlotExecutor, job: str, request: dict[str, Any]) -> int:
+    """The pid of the worker that finished the job."""
+    pid = start(executor, job, request)
+    (event,) = [event for event in next_events(executor) if not isinstance(event, Progressed)]
+    assert isinstance(event, Finished), event
+    return pid
+
+
+@pytest.mark.parametrize("strategy", ["SaysNoJSON", "SaysNoLength", "SaysNothingKnown", "AnswersForAnother"])
+def test_a_worker_whose_word_cannot_be_read_is_dropped_and_costs_its_job_one_attempt(
+    strategy: str, tmp_path: Path
+) -> None:
+    with opened(2) as executor:
+        other = start(executor, "other", payload(tmp_path, "SpinsWithoutLock"))
+        pid = start(executor, "babbles", payload(tmp_path, strategy))
+        (event,) = next_events(executor)
+        assert isinstance(event, Died)
+        assert (event.job_id, event.kind, event.killed_by_deadline) == ("babbles", "answer", False)
+        assert event.reason.startswith("its answer cannot be read: ")
+        until(lambda: is_gone(pid))
+        assert executor.pids() == {"other": other}
+        run(executor, "next", payload(tmp_path, "Quick"))
+
+
+def test_half_a_message_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with opened(2) as executor:
+        half = start(executor, "half", payload(tmp_path, "SaysHalf"))
+        for number in range(3):
+            run(executor, f"job{number}", payload(tmp_path, "Quick"))
+        assert executor.pids() == {"half": half}
+
+
+def test_a_second_answer_is_not_booked_to_the_next_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A strategy forked a child that answers as well, while the worker has another job already."""
+    again = tmp_path / "again"
+    monkeypatch.setenv("ANSWER_AGAIN", str(again))
+    with opened(1) as executor:
+        pid = run(executor, "first", payload(tmp_path, "AnswersTwice"))
+        assert start(executor, "second", payload(tmp_path, "SpinsWithoutLock")) == pid
+        again.touch()
+        (event,) = next_events(executor)
+        assert isinstance(event, Died)
+        assert (event.job_id, event.kind) == ("second", "answer")
+        until(lambda: is_gone(pid))
+
+
+def test_a_second_answer_to_an_idle_worker_ends_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = tmp_path / "again"
+    monkeypatch.setenv("ANSWER_AGAIN", str(again))
+    with opened(1) as executor:
+        pid = run(executor, "first", payload(tmp_path, "AnswersTwice"))
+        again.touch()
+        until(lambda: bool(executor.events(0.1)) or is_gone(pid))
+        assert run(executor, "second", payload(tmp_path, "Quick")) != pid
+
+
+def test_a_factory_that_cannot_be_started_leaves_the_job_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The factory died, and the machine has no process left for another one: the supervisor goes on, and so do the jobs later."""
+    with opened(1) as executor:
+        first = start(executor, "first", payload(tmp_path, "SpinsWithoutLock"))
+        with monkeypatch.context() as patched:
+
+            def refuses(*_: Any, **__: Any) -> None:
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+
+            patched.setattr(zygote.subprocess, "Popen", refuses)
+            psutil.Process(psutil.Process(first).ppid()).kill()
+            (event,) = next_events(executor)
+            assert isinstance(event, Died)
+            held = psutil.Process().num_fds()
+            for _ in range(3):
+                with pytest.raises(ResourceExhaustionError, match="Resource temporarily unavailable") as told:
+                    executor.start(JobId("second"), payload(tmp_path, "Quick"), time.monotonic() + 60)
+                assert told.value.code == "no_worker"
+                assert executor.events(0.0) == []
+            assert psutil.Process().num_fds() <= held
+        run(executor, "second", payload(tmp_path, "Quick"))
+
+
+def test_a_worker_is_replaced_after_its_number_of_jobs_and_runs_guarded(tmp_path: Path) -> None:
+    """One thread in libraries, and first in line for the kernel's killer."""
+    with opened(1, recycle_after=2) as executor:
+        first, second, third = (run(executor, f"job{n}", payload(tmp_path, "Quick")) for n in range(3))
+        assert first == second != third
+        until(lambda: is_gone(first))
+        environment = psutil.Process(third).environ()
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        assert [environment.get(name) for name in names] == ["1"] * len(names)
+        adjusted, ours = (int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (third, "self"))
+        assert adjusted == 500 >= ours
