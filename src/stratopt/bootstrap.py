@@ -56,6 +56,7 @@ def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_no
         settings.workers,
         memory_limit_bytes=megabytes * 2**20 if megabytes else None,
         recycle_after=settings.recycle_worker_after_jobs,
+        set_up=("stratopt.monitoring.worker_log:configure_worker_log", settings.log_level),
     )
     if workers_now:
         executor.open()

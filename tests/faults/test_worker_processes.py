@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,3 +126,15 @@ def test_a_worker_is_replaced_after_its_number_of_jobs_and_runs_guarded(tmp_path
         assert [environment.get(name) for name in names] == ["1"] * len(names)
         adjusted, ours = (int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (third, "self"))
         assert adjusted == 500 >= ours
+
+
+def test_what_a_worker_logs_is_json_without_secrets(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    set_up = ("stratopt.monitoring.worker_log:configure_worker_log", "INFO")
+    with opened(1, set_up=set_up) as executor:
+        run(executor, "talks", payload(tmp_path, "TellsSecrets"))
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    printed = [line for line in lines if line["event"] == "strategy_printed"]
+    assert {(line["strategy"], line["text"]) for line in printed} == {("TellsSecrets", "found [redacted]")}
+    warned = [line["request"] for line in lines if line["event"] == "found"]
+    assert warned
+    assert warned == [{"note": "[redacted]", "password": "[redacted]"}] * len(warned)

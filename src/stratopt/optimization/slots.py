@@ -19,7 +19,7 @@ from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.executor import Died, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.jobs import JobId
 from stratopt.optimization.worker_messages import Incoming, parse, with_result
-from stratopt.optimization.zygote import Zygote
+from stratopt.optimization.zygote import SetUp, Zygote
 
 BACKSTOP_SECONDS = 5.0
 REAP_SECONDS = 0.2
@@ -43,12 +43,20 @@ class Slot:
 
 
 class SlotExecutor:
-    """See ``Executor``. Workers are forked on demand and replaced after ``recycle_after`` jobs."""
+    """See ``Executor``. Workers are forked on demand and replaced after ``recycle_after`` jobs; ``set_up`` prepares their factory."""
 
-    def __init__(self, slots: int, *, memory_limit_bytes: int | None = None, recycle_after: int = 200) -> None:
+    def __init__(
+        self,
+        slots: int,
+        *,
+        memory_limit_bytes: int | None = None,
+        recycle_after: int = 200,
+        set_up: SetUp | None = None,
+    ) -> None:
         self._size = slots
         self._memory_limit_bytes = memory_limit_bytes
         self._recycle_after = recycle_after
+        self._set_up = set_up
         self._slots: list[Slot] = []
         self._attempts = itertools.count(1)
         self._zygote: Zygote | None = None
@@ -118,7 +126,7 @@ class SlotExecutor:
         self._close_factory()
 
     def _new_factory(self) -> Zygote:
-        return Zygote(memory_limit_bytes=self._memory_limit_bytes)
+        return Zygote(memory_limit_bytes=self._memory_limit_bytes, set_up=self._set_up)
 
     def _fork(self) -> Slot:
         """A new worker; if the factory died, and its workers with it, from a new one. ResourceExhaustionError when that dies as well."""

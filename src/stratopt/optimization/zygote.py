@@ -8,15 +8,16 @@ notices go back. The zygote dies with its parent thread or at the end of the soc
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
-import traceback
+from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeAlias
 
 from stratopt.optimization.processes import (
     SINGLE_THREADED,
@@ -27,14 +28,25 @@ from stratopt.optimization.processes import (
 )
 
 MESSAGE_BYTES = 4096
+SetUp: TypeAlias = tuple[str, str]
+"""A function as ``module:name`` and its argument; the factory calls it before anything else, its workers have what it did."""
+
+log = logging.getLogger("stratopt.optimization.zygote")  # this module's name is __main__ where it runs
 
 
 class Zygote:
     """The parent's handle; OSError when the process cannot be made. Start it from the thread that will live as long as the workers shall."""
 
-    def __init__(self, *, memory_limit_bytes: int | None = None) -> None:
+    def __init__(self, *, memory_limit_bytes: int | None = None, set_up: SetUp | None = None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        options = json.dumps({"fd": theirs.fileno(), "parent": os.getpid(), "memory_limit_bytes": memory_limit_bytes})
+        options = json.dumps(
+            {
+                "fd": theirs.fileno(),
+                "parent": os.getpid(),
+                "memory_limit_bytes": memory_limit_bytes,
+                "set_up": set_up,
+            }
+        )
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603
@@ -110,6 +122,8 @@ def main(options: dict[str, Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a Ctrl-C at the terminal reaches the whole group; the server decides
     os.dup2(2, 1)  # what compiled code and programs of a strategy print; workers tell what its Python prints
+    if options["set_up"] is not None:
+        _set_up(*options["set_up"])
     control = socket.socket(fileno=options["fd"])
     from stratopt.optimization import worker
 
@@ -138,6 +152,11 @@ def main(options: dict[str, Any]) -> None:
             _fork(control, descriptors[0], (wakeup_read, wakeup_write), options)
 
 
+def _set_up(function: str, argument: str) -> None:
+    module, _, name = function.partition(":")
+    getattr(import_module(module), name)(argument)
+
+
 def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], options: dict[str, Any]) -> None:
     zygote_pid = os.getpid()
     pid = os.fork()
@@ -159,8 +178,8 @@ def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], opti
 
         worker.serve(Connection(descriptor))
         code = 0
-    except BaseException:  # noqa: BLE001 - the last word of a process; the supervisor tells of its exit code
-        traceback.print_exc()
+    except BaseException:
+        log.exception("worker_failed")
     finally:
         os._exit(code)
 

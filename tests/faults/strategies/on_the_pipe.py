@@ -1,6 +1,7 @@
-"""Strategies that reach the pipe of their worker, which is nobody's but the worker's."""
+"""Strategies that reach the pipe of their worker, which is nobody's but the worker's, and one that uses its log."""
 
 import gc
+import logging
 import os
 import time
 from multiprocessing.connection import Connection
@@ -69,4 +70,13 @@ def AnswersTwice(bars, params):
                 if os.getppid() != worker:
                     os._exit(0)
                 time.sleep(0.01)
+    return (bars.close > bars.open).astype(int)
+
+
+@stratopt.strategy()
+def TellsSecrets(bars, params):
+    """Prints a key, and warns with it."""
+    key = "stratopt_" + 32 * "x"
+    print(f"found {key}")
+    logging.getLogger("mine").warning("found", extra={"request": {"note": key, "password": "abc"}})
     return (bars.close > bars.open).astype(int)
