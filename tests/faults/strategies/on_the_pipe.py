@@ -77,6 +77,6 @@ def AnswersTwice(bars, params):
 def TellsSecrets(bars, params):
     """Prints a key, and warns with it."""
     key = "stratopt_" + 32 * "x"
-    print(f"found {key}")
+    print(f"found {key}")  # noqa: T201 - that is what is tested
     logging.getLogger("mine").warning("found", extra={"request": {"note": key, "password": "abc"}})
     return (bars.close > bars.open).astype(int)
