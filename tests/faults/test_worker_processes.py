@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,20 @@ from stratopt.optimization.slots import SlotExecutor
 
 from .harness import until
 from .test_slots import is_gone, next_events, payload, start
+
+CROWDED = """
+import os
+from pathlib import Path
+
+fork = os.fork
+
+def refuse_forks_beside(full):
+    def maybe():
+        if Path(full).exists():
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return fork()
+    os.fork = maybe
+"""
 
 pytestmark = pytest.mark.faults
 
@@ -113,6 +128,42 @@ def test_a_factory_that_cannot_be_started_leaves_the_job_waiting(
                 assert executor.events(0.0) == []
             assert psutil.Process().num_fds() <= held
         run(executor, "second", payload(tmp_path, "Quick"))
+
+
+def test_a_machine_without_descriptors_left_takes_nothing_from_running_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(2) as executor:
+        pid = start(executor, "first", payload(tmp_path, "SpinsWithoutLock"))
+        with monkeypatch.context() as patched:
+
+            def refuses() -> None:
+                raise OSError(24, "Too many open files")
+
+            patched.setattr(zygote.socket, "socketpair", refuses)
+            with pytest.raises(ResourceExhaustionError, match="Too many open files") as told:
+                executor.start(JobId("second"), payload(tmp_path, "Quick"), time.monotonic() + 60)
+            assert told.value.code == "no_worker"
+        run(executor, "second", payload(tmp_path, "Quick"))
+        assert executor.pids() == {"first": pid}
+
+
+def test_a_machine_without_processes_left_takes_nothing_from_running_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The factory cannot fork while the file is there."""
+    full = tmp_path / "full"
+    (tmp_path / "crowded.py").write_text(CROWDED)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    with opened(2, set_up=("crowded:refuse_forks_beside", str(full))) as executor:
+        pid = start(executor, "first", payload(tmp_path, "SpinsWithoutLock"))
+        full.touch()
+        with pytest.raises(ResourceExhaustionError, match="Resource temporarily unavailable") as told:
+            executor.start(JobId("second"), payload(tmp_path, "Quick"), time.monotonic() + 60)
+        assert told.value.code == "no_worker"
+        full.unlink()
+        run(executor, "second", payload(tmp_path, "Quick"))
+        assert executor.pids() == {"first": pid}
 
 
 def test_a_worker_is_replaced_after_its_number_of_jobs_and_runs_guarded(tmp_path: Path) -> None:

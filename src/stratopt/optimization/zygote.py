@@ -19,6 +19,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, TypeAlias
 
+from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.processes import (
     SINGLE_THREADED,
     die_with_parent,
@@ -67,17 +68,27 @@ class Zygote:
         return self._control.fileno()
 
     def fork(self) -> tuple[int, Connection]:
-        """A new worker's pid and the pipe to it."""
+        """A new worker's pid and the pipe to it.
+
+        EOFError or OSError when the zygote died; ResourceExhaustionError when the machine has no room for one more worker, which leaves
+        the others alone.
+        """
         if not self._ready:
             self._receive("ready")
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _no_worker(str(error)) from error
         try:
             with theirs:
                 socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
-            pid = int(self._receive("forked")["pid"])
+            answer = self._receive("forked")
         except (EOFError, OSError):
             ours.close()
             raise
+        if (pid := int(answer["pid"])) == 0:
+            ours.close()
+            raise _no_worker(answer["reason"])
         self._exits.pop(pid, None)  # of an earlier process with this number
         return pid, Connection(ours.detach())
 
@@ -114,6 +125,10 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _no_worker(reason: str) -> ResourceExhaustionError:
+    return ResourceExhaustionError(f"no worker process can be made: {reason}; jobs wait for one", code="no_worker")
 
 
 def main(options: dict[str, Any]) -> None:
@@ -159,7 +174,12 @@ def _set_up(function: str, argument: str) -> None:
 
 def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], options: dict[str, Any]) -> None:
     zygote_pid = os.getpid()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.close(descriptor)
+        control.send(json.dumps({"type": "forked", "pid": 0, "reason": str(error)}).encode())
+        return
     if pid:
         os.close(descriptor)
         control.send(json.dumps({"type": "forked", "pid": pid}).encode())
