@@ -57,6 +57,7 @@ def make_parts(settings: Settings, *, market_dir: Path | None = None, workers_no
         settings.workers,
         memory_limit_bytes=worker_memory_bytes(settings),
         recycle_after=settings.recycle_worker_after_jobs,
+        set_up=("stratopt.monitoring.worker_log:configure_worker_log", settings.log_level),
     )
     if workers_now:
         executor.open()
@@ -103,6 +104,8 @@ def _assemble(
     from stratopt.optimization.batch_manager import BatchOptimizationManager
     from stratopt.optimization.drain_rate import DrainRate
     from stratopt.optimization.job_store import QueueLimits
+    from stratopt.optimization.listener import Listener
+    from stratopt.optimization.retention import Retention
     from stratopt.optimization.series_access import SeriesAccess
     from stratopt.strategies.catalogue import StrategyCatalogue
 
@@ -131,12 +134,19 @@ def _assemble(
             free_disk_bytes=lambda: free_disk_bytes(settings.data_dir),
             seconds_until_room=drain_rate.seconds_until,
         ),
-        retention_seconds=settings.retention_days * 86_400,
+        retention=Retention(
+            store,
+            settings.retention_seconds,
+            forget=artifacts.delete,
+            tidy=_old_messages_removed(settings, webhook_store),
+        ),
         may_dispatch=gate.has_room,
-        forget=artifacts.delete,
-        on_ended=ends.of_job,
-        on_batch_ended=ends.of_batch,
-        tidy=_old_messages_removed(settings, webhook_store),
+        listener=Listener(
+            job_ended=ends.of_job,
+            batch_ended=ends.of_batch,
+            storage_failed=metrics.storage_failed,
+            worker_died=metrics.worker_died,
+        ),
         announcement=webhooks.announcement,
     )
     metrics.watch(manager, settings.workers, gate)
@@ -148,7 +158,7 @@ def _assemble(
         planner=Planner(strategies, series, limits, webhooks.named),
         artifacts=artifacts,
         webhooks=webhooks,
-        retention_seconds=settings.retention_days * 86_400,
+        retention_seconds=settings.retention_seconds,
     )
     return Parts(
         service=service, strategies=strategies, keys=keys, metrics=metrics, sender=sender, tracer_provider=provider
@@ -240,7 +250,7 @@ def _retries(settings: Settings) -> RetryPolicy:
 
 def _old_messages_removed(settings: Settings, store: WebhookStore) -> Callable[[float], object]:
     """Keeps messages as long as batches after their end; one that was given up counts from its last possible attempt."""
-    kept, tried = settings.retention_days * 86_400, _retries(settings).longest_seconds
+    kept, tried = settings.retention_seconds, _retries(settings).longest_seconds
     return lambda now: store.prune(delivered_before=now - kept, dead_created_before=now - kept - tried)
 
 

@@ -147,6 +147,11 @@ class Settings(BaseSettings, SettingFields):
         return (init_settings, env_settings, *files)
 
     @property
+    def retention_seconds(self) -> float:
+        """``retention_days`` in seconds."""
+        return self.retention_days * 86_400.0
+
+    @property
     def database_path(self) -> Path:
         """The SQLite file."""
         return self.data_dir / "stratopt.sqlite"

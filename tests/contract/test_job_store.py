@@ -186,6 +186,25 @@ def test_higher_priority_goes_first(store: JobStore) -> None:
     assert claimed.batch_id == urgent.batch_id
 
 
+def test_owners_take_turns_whatever_their_priorities(store: JobStore) -> None:
+    """A priority orders an owner's batches; it keeps nobody else waiting, but for the first of two turns."""
+    made = {
+        name: make_batch(4, created_at=at, priority=priority, owner=owner)
+        for name, owner, priority, at in (
+            ("modest", "a", 0, 1.0),
+            ("loud", "b", 10, 2.0),
+            ("louder", "b", 10, 3.0),
+            ("late", "a", 5, 4.0),
+        )
+    }
+    for batch, jobs in made.values():
+        store.submit(batch, jobs)
+    names = {batch.batch_id: name for name, (batch, _) in made.items()}
+    claimed = [store.claim(full_batches=[], now=5.0) for _ in range(6)]
+    order = [names[job.batch_id] for job in claimed if job]
+    assert order == ["loud", "late", "louder", "late", "loud", "late"]
+
+
 def test_a_terminal_row_never_changes(store: JobStore) -> None:
     batch, jobs = make_batch(1)
     store.submit(batch, jobs)

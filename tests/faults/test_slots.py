@@ -146,8 +146,9 @@ def test_factories_that_die_one_after_another_cost_a_job_only_time(
 def test_a_result_file_that_cannot_be_read_costs_one_attempt(executor: SlotExecutor, tmp_path: Path) -> None:
     ours, theirs = Pipe()
     with subprocess.Popen(["sleep", "60"]) as process, theirs:
-        executor._slots.append(Slot(process.pid, ours, JobId("large")))
-        theirs.send_bytes(orjson.dumps({"type": "succeeded", "result_file": str(tmp_path / ".result-gone.json")}))
+        executor._slots.append(Slot(process.pid, ours, JobId("large"), attempt="large/1"))
+        answer = {"type": "succeeded", "attempt": "large/1", "resources": {}}
+        theirs.send_bytes(orjson.dumps({**answer, "result_file": str(tmp_path / ".result-gone.json")}))
         (event,) = next_events(executor)
         executor.close()
     assert isinstance(event, Died)

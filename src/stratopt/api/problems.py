@@ -140,7 +140,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         if code in POLICY_OF_CODE:
             context["violated-policies"] = [POLICY_OF_CODE[code]]
         if code in OVERLOAD_CODES:
-            request.app.state.metrics.rejected.labels(code).inc()
+            request.app.state.metrics.refused(code)
         return problem_response(request, code, error.message, errors=error.context.get("errors"), context=context)
 
     @app.exception_handler(RequestValidationError)

@@ -21,7 +21,7 @@ from stratopt.kernels.simulate import simulate
 from stratopt.market.bars import Bars
 from stratopt.market.timeframe import Calendar, Timeframe
 from stratopt.strategies.base import Direction, Strategy
-from stratopt.strategies.catalogue import BUILT_IN, get_strategy
+from stratopt.strategies.catalogue import get_strategy, is_built_in
 from stratopt.strategies.look_ahead import glance_for_look_ahead
 
 
@@ -112,7 +112,7 @@ def backtest(
     found = strategy if isinstance(strategy, Strategy) else get_strategy(strategy)
     direction = Direction(execution.direction or Direction.LONG_ONLY)
     target = found.target(bars, params, direction)
-    if not look_ahead and not any(found is known for known in BUILT_IN):
+    if not look_ahead and not is_built_in(found):
         glance_for_look_ahead(found, bars, None if params is None else dict(params), direction=direction)
     return backtest_signals(bars, target, costs=costs, execution=execution, start=start, stop=stop)
 

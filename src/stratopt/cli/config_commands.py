@@ -48,7 +48,7 @@ def _tell_files() -> None:
 
 def effective_settings() -> list[dict[str, Any]]:
     """Every setting: variable, name in a file (``setting``), value, kind of source, and which variable or file it is (``origin``)."""
-    from stratopt.monitoring.log_setup import REDACTED, SECRET_NAMES
+    from stratopt.monitoring.redaction import REDACTED, SECRET_NAMES
     from stratopt.settings import SettingFields, Settings
     from stratopt.settings_file import config_files, read_settings
 
@@ -67,7 +67,7 @@ def effective_settings() -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    from stratopt.monitoring.log_setup import REDACTED, SECRET_VALUES
+    from stratopt.monitoring.redaction import REDACTED, SECRET_VALUES
 
     if value is None or isinstance(value, int | float):
         return value

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+from stratopt.monitoring.redaction import redacted
 from stratopt.monitoring.tracing import add_trace
-
-SECRET_NAMES = re.compile(r"authorization|cookie|password|secret|token|(^|_)key$", re.IGNORECASE)
-SECRET_VALUES = re.compile(r"stratopt_[A-Za-z0-9_-]{20,}|whsec_[A-Za-z0-9+/=]+")
-REDACTED = "[redacted]"
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace values of secret fields and anything that looks like a key."""
-    for name, value in event.items():
-        if SECRET_NAMES.search(name):
-            event[name] = REDACTED
-        elif isinstance(value, str):
-            event[name] = SECRET_VALUES.sub(REDACTED, value)
+    event.update(redacted(event))
     return event
 
 

@@ -16,6 +16,8 @@ from stratopt.optimization.jobs import BatchState, Ending, Job, JobState
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 MEMORY_BYTES = tuple(2.0**power * 2**20 for power in range(7, 15))
+DEATHS = ("SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "exit_code", "answer", "factory", "unknown")
+"""Kinds of deaths that are shown from the start; other signals when they come."""
 JOB_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 
 
@@ -38,6 +40,18 @@ class Metrics:
         )
         self.rejected = Counter(
             "stratopt_requests_rejected", "Requests refused by a limit.", ["code"], registry=registry
+        )
+        self.storage_errors = Counter(
+            "stratopt_storage_errors",
+            "Writes of the supervisor that failed and requests refused because of the database or the disk.",
+            ["code"],
+            registry=registry,
+        )
+        self.worker_deaths = Counter(
+            "stratopt_worker_deaths",
+            "Workers that died or were dropped during a job, whether it was tried again or not.",
+            ["reason"],
+            registry=registry,
         )
         self.streams = Gauge("stratopt_event_streams", "Open event streams.", registry=registry)
         self.jobs = Counter("stratopt_jobs", "Jobs that ended.", ["state"], registry=registry)
@@ -66,6 +80,8 @@ class Metrics:
             self.jobs.labels(job_state.value)
         for batch_state in filter(lambda state: state.is_terminal, BatchState):
             self.batches.labels(batch_state.value)
+        for reason in DEATHS:
+            self.worker_deaths.labels(reason)
 
     def expect(self, *, failures: Iterable[str], rejections: Iterable[str]) -> None:
         """Show these codes from the start, at 0: Prometheus's ``increase`` does not see a counter that begins at 1."""
@@ -73,6 +89,8 @@ class Metrics:
             self.failures.labels(code)
         for code in rejections:
             self.rejected.labels(code)
+            if _is_of_storage(code):
+                self.storage_errors.labels(code)
 
     def watch(self, manager: BatchOptimizationManager, workers: int, gate: ResourceGate) -> None:
         """Read queue, workers and machine whenever the metrics are asked for."""
@@ -92,6 +110,20 @@ class Metrics:
         self.cpu_seconds.inc(float(ending.resources.get("cpu_seconds", 0.0)))
         self.evaluations.inc(float(ending.resources.get("evaluations", 0)))
 
+    def refused(self, code: str) -> None:
+        """Count a request that a limit refused."""
+        self.rejected.labels(code).inc()
+        if _is_of_storage(code):
+            self.storage_errors.labels(code).inc()
+
+    def storage_failed(self, code: str) -> None:
+        """Count a write of the supervisor that failed; it is tried again."""
+        self.storage_errors.labels(code).inc()
+
+    def worker_died(self, kind: str) -> None:
+        """Count the death of a worker, by its kind (``Died``)."""
+        self.worker_deaths.labels(kind).inc()
+
     def batch_ended(self, batch_id: str, state: BatchState) -> None:
         """Count an ended batch."""
         self.batches.labels(state.value).inc()
@@ -103,6 +135,10 @@ class Metrics:
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
+
+
+def _is_of_storage(code: str) -> bool:
+    return code.startswith("storage_")
 
 
 class _QueueCollector(Collector):
@@ -119,11 +155,12 @@ class _QueueCollector(Collector):
         def running(name: str) -> float:
             return sum(used.get(name, 0.0) for used in usage)
 
-        oldest = min((batch.created_at for batch in live if batch.counts["queued"]), default=None)
+        waiting = (batch.created_at for batch in live if batch.counts["queued"] and batch.started_at is None)
+        oldest = min(waiting, default=None)
         figures = {
             "stratopt_queue_depth": ("Jobs that wait.", sum(batch.counts["queued"] for batch in live)),
             "stratopt_queue_oldest_seconds": (
-                "Age of the oldest waiting batch.",
+                "Age of the oldest batch of which no job has started.",
                 0.0 if oldest is None else time.time() - oldest,
             ),
             "stratopt_batches_active": ("Batches that have not ended.", len(live)),

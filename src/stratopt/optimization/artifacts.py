@@ -59,7 +59,7 @@ def write_when_there_is_room(path: Path, data: bytes) -> None:
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
-            log.warning("disk_full: %s waits for room: %s", path.name, error)
+            log.warning("disk_full", extra={"file": path.name, "held": True, "reason": str(error)})
         time.sleep(DISK_FULL_SECONDS)
 
 

@@ -12,23 +12,24 @@ from dataclasses import replace
 from typing import Any
 
 from stratopt.errors import StratoptError
-from stratopt.optimization.endings import batch_late, batch_outcome, cancelled, ending_of, given_up, job_late
+from stratopt.optimization.books import Books
+from stratopt.optimization.endings import batch_late, batch_outcome, cancelled, ending_of, given_up
 from stratopt.optimization.exceptions import BatchOptimizationError, ResourceExhaustionError
 from stratopt.optimization.executor import Died, Executor, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits, Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Failure, Job, JobId, JobState
+from stratopt.optimization.listener import Listener
+from stratopt.optimization.retention import Retention
 from stratopt.optimization.revisions import Revisions
-from stratopt.optimization.under_way import Dead, Live, Running
+from stratopt.optimization.under_way import Dead, Live, Running, under_way
 from stratopt.optimization.webhooks.messages import Delivery
 
 MAX_ATTEMPTS = 3
 BACK_OFF_SECONDS = (0.2, 1.0)
 IDLE_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 1.0
-PROGRESS_SECONDS = 0.25
-CLOCK_SECONDS = 5.0
 STORAGE_RETRY_SECONDS = 0.5
-HOUSEKEEPING_SECONDS = 600.0
+WORKER_RETRY_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +48,12 @@ class BatchOptimizationManager:
         What a worker needs to run a job; a StratoptError that it raises is the job's failure.
     limits : QueueLimits, optional
         How much may wait.
-    retention_seconds : float
-        How long it is known that a batch has expired.
+    retention : Retention
+        What removes batches when they are deleted or expire.
     may_dispatch : callable
         Whether the machine has room for another job now (memory, CPU), beside so many that run.
-    forget : callable
-        Hears of batches that were deleted or expired: nothing refers to their tables any more.
-    tidy : callable
-        Hears now and then what time it is (Unix seconds), to remove what else has been kept long enough.
+    listener : Listener
+        Hears of ends and failures.
     announcement : callable
         The message that is stored together with a batch's end, if anybody asked for one.
     """
@@ -65,25 +64,19 @@ class BatchOptimizationManager:
         executor: Executor,
         payload: Callable[[Job], Mapping[str, Any]],
         *,
+        retention: Retention,
         limits: QueueLimits | None = None,
-        retention_seconds: float = 30 * 86_400.0,
         may_dispatch: Callable[[int], bool] = lambda busy: True,
-        forget: Callable[[str], None] = lambda batch_id: None,
-        on_ended: Callable[[Job, Ending], None] = lambda job, ending: None,
-        on_batch_ended: Callable[[str, BatchState], None] = lambda batch_id, state: None,
-        tidy: Callable[[float], object] = lambda now: None,
+        listener: Listener | None = None,
         announcement: Callable[[Batch, BatchState], Delivery | None] = lambda batch, state: None,
     ) -> None:
         self.store = store
         self._executor = executor
         self._payload = payload
         self._limits = limits
-        self._retention_seconds = retention_seconds
+        self._retention = retention
         self._may_dispatch = may_dispatch
-        self._forget = forget
-        self._on_ended = on_ended
-        self._on_batch_ended = on_batch_ended
-        self._tidy = tidy
+        self._listener = listener or Listener()
         self._announcement = announcement
         self._running: dict[JobId, Running] = {}
         self._dead: list[Dead] = []
@@ -92,8 +85,9 @@ class BatchOptimizationManager:
         self._unsettled: set[BatchId] = set()
         self._live: dict[BatchId, Live] = {}
         self._inbox: deque[Callable[[], None]] = deque()
-        self._next: dict[str, float] = {"progress": 0.0, "clock": 0.0, "storage": 0.0, "housekeeping": 0.0}
+        self._next: dict[str, float] = {"storage": 0.0, "worker": 0.0}
         self._revisions = Revisions()
+        self._books = Books(store, retention, self._revisions.forget)
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="stratopt-supervisor", daemon=True)
@@ -148,8 +142,8 @@ class BatchOptimizationManager:
 
     def delete(self, batch_id: str) -> None:
         """Remove a batch that has ended, then its tables; BatchOptimizationError where the store refuses it."""
-        self.store.delete_batch(batch_id)
-        self._forget_removed(batch_id)
+        self._retention.delete(batch_id)
+        self._revisions.forget(batch_id)
 
     def revision(self, batch_id: str) -> int:
         """A number that grows whenever something about the batch changed in this process."""
@@ -217,19 +211,25 @@ class BatchOptimizationManager:
             self._requeue_due()
             self._end_late_batches()
             self._dispatch()
-            self._keep_books()
+            self._books.keep(self.usage(), self._live)
         except ResourceExhaustionError as error:
-            log.warning("storage_failed", extra={"code": error.code, "reason": error.message})
+            self._storage_failed(error)
             self._next["storage"] = time.monotonic() + STORAGE_RETRY_SECONDS
         for event in self._executor.events(self._patience()):
             self._handle(event)
+
+    def _storage_failed(self, error: ResourceExhaustionError) -> None:
+        log.warning("storage_failed", extra={"code": error.code, "reason": error.message})
+        self._listener.storage_failed(error.code)
 
     def _patience(self) -> float:
         now = time.monotonic()
         moments = [now + IDLE_SECONDS, *(dead.again_at for dead in self._dead)]
         moments += [live.deadline for live in self._live.values()]
         if any(running.used for running in self._running.values()):
-            moments.append(self._next["progress"])
+            moments.append(self._books.next_progress)
+        if self._claimed:
+            moments.append(self._next["worker"])
         earliest = max(min(moments), self._next["storage"])
         return max(0.0, earliest - now)
 
@@ -240,7 +240,7 @@ class BatchOptimizationManager:
 
     def _dispatch(self) -> None:
         self._start_claimed()
-        while (full := self._full_batches()) is not None:
+        while not self._claimed and (full := self._full_batches()) is not None:
             job = self.store.claim(full_batches=full, now=time.time())
             if job is None:
                 return
@@ -249,9 +249,8 @@ class BatchOptimizationManager:
             self._store_held()
 
     def _start_claimed(self) -> None:
-        """Hand out what was claimed; what cannot be, because the storage fails, stays for the next time."""
-        while self._claimed:
-            self._start(self._claimed[0])
+        """Hand out what was claimed; what cannot be, because the storage fails or no worker can be made, stays for the next time."""
+        while self._claimed and time.monotonic() >= self._next["worker"] and self._start(self._claimed[0]):
             self._claimed.popleft()
 
     def _full_batches(self) -> list[str] | None:
@@ -264,15 +263,14 @@ class BatchOptimizationManager:
         full: list[str] = [b for b, live in self._live.items() if busy[b] >= live.batch.parallel_jobs]
         return None if len(full) == len(self._live) else full
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job) -> bool:
+        """Whether the job need not be started again: a worker has it, or it ended for want of its data."""
         if job.batch_id not in self._live:  # submitted between the claim's look and its message to us
             batch = self.store.batch(job.batch_id)
             assert batch is not None
             self._live[job.batch_id] = Live(batch, time.monotonic())
         self._revisions.touch(job.batch_id)
-        now = time.monotonic()
-        own = now + job.spec.search.timeout_minutes * 60
-        batch_limit = self._live[job.batch_id].deadline
+        running = under_way(job, self._live[job.batch_id])
         try:
             payload = self._payload(job)
         except ResourceExhaustionError:
@@ -280,9 +278,15 @@ class BatchOptimizationManager:
         except StratoptError as error:
             failure = Failure(code=error.code, message=error.message, context=error.context)
             self._held.append((job, Ending(state=JobState.FAILED, failure=failure)))
-            return
-        self._executor.start(job.job_id, payload, min(own, batch_limit))
-        self._running[job.job_id] = Running(job, now, min(own, batch_limit), batch_limit < own)
+            return True
+        try:
+            self._executor.start(job.job_id, payload, running.deadline)
+        except ResourceExhaustionError as error:
+            log.warning("no_worker", extra={"job_id": job.job_id, "code": error.code, "reason": error.message})
+            self._next["worker"] = time.monotonic() + WORKER_RETRY_SECONDS
+            return False
+        self._running[job.job_id] = running
+        return True
 
     def _handle(self, event: ExecutorEvent) -> None:
         running = self._running.get(event.job_id)
@@ -296,18 +300,14 @@ class BatchOptimizationManager:
         if isinstance(event, Finished):
             self._finish(running.job, ending_of(event.message))
         elif event.killed_by_deadline:
-            late = (
-                batch_late(self._live[running.job.batch_id].batch)
-                if running.deadline_is_batch
-                else job_late(running.job)
-            )
-            self._finish(running.job, replace(late, resources=running.spent()))
+            self._finish(running.job, replace(running.late, resources=running.spent()))
         else:
             self._retry_or_give_up(running, event)
 
     def _retry_or_give_up(self, running: Running, death: Died) -> None:
         job, used = running.job, running.spent()
         log.warning("worker_died", extra={"job_id": job.job_id, "reason": death.reason, "attempt": job.attempts})
+        self._listener.worker_died(death.kind)
         if job.attempts < MAX_ATTEMPTS:
             pause = BACK_OFF_SECONDS[min(job.attempts, len(BACK_OFF_SECONDS)) - 1]
             self._dead.append(Dead(job, time.time(), time.monotonic() + pause, death.reason, used))
@@ -338,7 +338,7 @@ class BatchOptimizationManager:
             self._note_end(job, ending, event)
             self._start_claimed()
         except ResourceExhaustionError as error:
-            log.warning("storage_failed", extra={"job_id": job.job_id, "code": error.code, "reason": error.message})
+            self._storage_failed(error)
 
     def _store_held(self) -> None:
         """Write endings in order, and the end of a batch after its last one; what cannot be written stays for the next time."""
@@ -356,7 +356,7 @@ class BatchOptimizationManager:
             self._unsettled.add(job.batch_id)
         self._revisions.touch(job.batch_id)
         if event is not None:
-            self._on_ended(job, ending)
+            self._listener.job_ended(job, ending)
 
     def _end_late_batches(self) -> None:
         now = time.monotonic()
@@ -387,7 +387,11 @@ class BatchOptimizationManager:
     def _settle(self, batch_id: BatchId) -> None:
         """End the batch if nothing of it is left to do; forget it if it has ended: a repeated submission may be told of late."""
         batch, live = self.store.batch(batch_id), self._live.get(batch_id)
-        if batch is None or batch.state.is_terminal:
+        if batch is None:
+            self._live.pop(batch_id, None)
+            self._revisions.forget(batch_id)
+            return
+        if batch.state.is_terminal:
             self._live.pop(batch_id, None)
         elif live and not batch.counts["queued"] and not batch.counts["running"]:
             outcome = batch_outcome(batch, late=live.deadline <= time.monotonic())
@@ -395,32 +399,5 @@ class BatchOptimizationManager:
             self.store.end_batch(batch_id, outcome, time.time(), delivery=delivery)
             del self._live[batch_id]
             log.info("batch_ended", extra={"batch_id": batch_id, "state": outcome.value})
-            self._on_batch_ended(batch_id, outcome)
+            self._listener.batch_ended(batch_id, outcome)
         self._revisions.touch(batch_id)
-
-    def _keep_books(self) -> None:
-        """Progress, clocks of the limits, retention: what is written now and then."""
-        now = time.monotonic()
-        progress = dict(self.usage()) if now >= self._next["progress"] else {}
-        clocks = {b: live.elapsed_seconds for b, live in self._live.items()} if now >= self._next["clock"] else {}
-        if progress or clocks:
-            self.store.progress(progress, clocks)
-        if progress:
-            self._next["progress"] = now + PROGRESS_SECONDS
-        if now >= self._next["clock"]:
-            self._next["clock"] = now + CLOCK_SECONDS
-        if now >= self._next["housekeeping"]:
-            self._next["housekeeping"] = now + HOUSEKEEPING_SECONDS
-            self._remove_expired(time.time())
-            self._tidy(time.time())
-
-    def _remove_expired(self, now: float) -> None:
-        """Remove what was kept long enough; that it was there is known for as long again."""
-        for batch_id in self.store.expired(now):
-            if self.store.expire_batch(batch_id, now):
-                self._forget_removed(batch_id)
-        self.store.forget_expired(now - self._retention_seconds)
-
-    def _forget_removed(self, batch_id: str) -> None:
-        self._forget(batch_id)
-        self._revisions.forget(batch_id)

@@ -43,6 +43,9 @@ def _outermost(choose: Callable[[Iterable[int]], int], moments: Iterable[str | N
     return choose(limited) / 1000 if limited and len(limited) == len(found) else None
 
 
+IDENTITY = ("job_id", "strategy_id", "symbol", "timeframe")
+
+
 @dataclass(frozen=True, kw_only=True)
 class BestJob:
     """The job of a batch with the highest out-of-sample Sharpe ratio, the earlier one where two have the same."""
@@ -61,8 +64,12 @@ class BestJob:
         ratio = outside.get("metrics", {}).get("sharpe_ratio")
         if ratio is None or not math.isfinite(ratio):
             return None
-        names = ("index", "job_id", "strategy_id", "symbol", "timeframe")
-        return cls(**{name: told[name] for name in names}, sharpe_ratio=float(ratio))
+        return cls(**{name: told[name] for name in ("index", *IDENTITY)}, sharpe_ratio=float(ratio))
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Which job it is, for those who know the batch."""
+        return {name: getattr(self, name) for name in IDENTITY}
 
     def beats(self, other: BestJob | None) -> bool:
         """Whether this one takes the place of ``other``, in whatever order they ended."""

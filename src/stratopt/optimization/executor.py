@@ -28,9 +28,14 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True)
 class Died:
-    """The worker ended without an answer; ``reason`` says how (a signal's name or an exit code)."""
+    """The worker ended without an answer that can be used; ``reason`` says how (a signal's name or an exit code).
+
+    ``kind`` is the same in one of few words, to count by: the signal's name, ``exit_code``, ``answer`` (one that cannot be read),
+    ``factory`` (the process that workers come from died), ``deadline`` or ``unknown``.
+    """
 
     job_id: JobId
+    kind: str
     reason: str
     killed_by_deadline: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)

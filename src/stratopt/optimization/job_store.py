@@ -170,7 +170,8 @@ class JobStore(Protocol):
     def claim(self, *, full_batches: Sequence[str], now: float) -> Job | None:
         """Move one queued job to running, raise its fence and count an attempt; batches in ``full_batches`` wait.
 
-        Higher priority first, then the owner and then the batch with the fewest running jobs, then the oldest.
+        The owner with the fewest running jobs has the next turn, whatever the priorities; of its batches the one of the highest
+        priority, then the one with the fewest running jobs, then the oldest. Between owners that have as many, priority decides.
         """
         ...
 
@@ -251,7 +252,7 @@ class JobStore(Protocol):
     def position(self, batch_id: BatchId) -> int:
         """Queued jobs of batches that come before this one: of higher priority, or of the same and submitted earlier.
 
-        Between owners, jobs are shared out fairly, so it may start earlier than that.
+        An estimate: owners take turns whatever their priorities, so it may start earlier than that, or later.
         """
         ...
 

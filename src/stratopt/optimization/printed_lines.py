@@ -1,19 +1,18 @@
-"""What the operator's code prints where stdout and stderr belong to a log: a line of JSON each, beside the server's own."""
+"""What the operator's code prints where stdout and stderr belong to a log: events of that log."""
 
 from __future__ import annotations
 
 import io
-import sys
-from datetime import UTC, datetime
-
-import orjson
+import logging
 
 LONGEST_LINE = 2000
-"""Characters; a writer that never ends its line is cut here, so that what is printed cannot fill the memory."""
+"""Characters; a longer line is told in pieces, so that a writer that never ends its line cannot fill the memory."""
+
+log = logging.getLogger(__name__)
 
 
 class PrintedLines(io.TextIOBase):
-    """A text file for ``contextlib.redirect_stdout``: each line becomes the event ``strategy_printed`` on stderr, written at once.
+    """A text file for ``contextlib.redirect_stdout``: each line becomes the event ``strategy_printed``, told at once.
 
     ``strategy`` is the name of the strategy that runs, None while files are loaded.
     """
@@ -44,12 +43,7 @@ class PrintedLines(io.TextIOBase):
             self._tell(rest)
 
     def _tell(self, line: str) -> None:
-        told = {
-            "event": "strategy_printed",
-            "level": "info",
-            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-            "strategy": self._strategy,
-            "text": line[:LONGEST_LINE].encode("utf-8", "backslashreplace").decode(),
-        }
-        sys.stderr.write(orjson.dumps(told).decode() + "\n")
-        sys.stderr.flush()
+        writable = line.encode("utf-8", "backslashreplace").decode()
+        for start in range(0, len(writable) or 1, LONGEST_LINE):
+            piece = writable[start : start + LONGEST_LINE]
+            log.info("strategy_printed", extra={"strategy": self._strategy, "text": piece})

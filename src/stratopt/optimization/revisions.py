@@ -36,6 +36,7 @@ class Revisions:
             self._changed.notify_all()
 
     def forget(self, batch_id: str) -> None:
-        """The batch is gone."""
+        """The batch is gone: who waits for it looks again, and its number is no longer kept."""
         with self._changed:
             self._numbers.pop(batch_id, None)
+            self._changed.notify_all()

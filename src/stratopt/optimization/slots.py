@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,7 +18,8 @@ import orjson
 from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.executor import Died, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.jobs import JobId
-from stratopt.optimization.zygote import Zygote
+from stratopt.optimization.worker_messages import Incoming, parse, with_result
+from stratopt.optimization.zygote import SetUp, Zygote
 
 BACKSTOP_SECONDS = 5.0
 REAP_SECONDS = 0.2
@@ -27,23 +28,37 @@ FACTORIES_TRIED = 2
 
 @dataclass
 class Slot:
-    """One worker process and what it is doing."""
+    """One worker process and what it is doing; ``attempt`` is named in the request and has to be named in every answer."""
 
     pid: int
     pipe: Connection
     job_id: JobId | None = None
+    attempt: str | None = None
     deadline: float = float("inf")
     jobs_done: int = 0
+    incoming: Incoming = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.incoming = Incoming(self.pipe)
 
 
 class SlotExecutor:
-    """See ``Executor``. Workers are forked on demand and replaced after ``recycle_after`` jobs."""
+    """See ``Executor``. Workers are forked on demand and replaced after ``recycle_after`` jobs; ``set_up`` prepares their factory."""
 
-    def __init__(self, slots: int, *, memory_limit_bytes: int | None = None, recycle_after: int = 200) -> None:
+    def __init__(
+        self,
+        slots: int,
+        *,
+        memory_limit_bytes: int | None = None,
+        recycle_after: int = 200,
+        set_up: SetUp | None = None,
+    ) -> None:
         self._size = slots
         self._memory_limit_bytes = memory_limit_bytes
         self._recycle_after = recycle_after
+        self._set_up = set_up
         self._slots: list[Slot] = []
+        self._attempts = itertools.count(1)
         self._zygote: Zygote | None = None
         self._forked_ahead = False
         self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -53,7 +68,7 @@ class SlotExecutor:
     def open(self) -> None:
         """Start the zygote, unless that was done; a worker for every slot follows when it is ready."""
         if self._zygote is None:
-            self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
+            self._zygote = self._new_factory()
 
     def free(self) -> int:
         """Slots without a job."""
@@ -66,7 +81,8 @@ class SlotExecutor:
     def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
         """Hand an attempt to an idle worker or a new one. ResourceExhaustionError when there is none: try again later."""
         backstop = max(deadline - time.monotonic(), 0.0) + BACKSTOP_SECONDS
-        request = orjson.dumps({"type": "run", "backstop_seconds": backstop, **payload})
+        attempt = f"{job_id}/{next(self._attempts)}"
+        request = orjson.dumps({"attempt": attempt, "backstop_seconds": backstop, **payload})
         slot = next((s for s in self._slots if s.job_id is None), None) or self._fork()
         try:
             slot.pipe.send_bytes(request)
@@ -75,7 +91,7 @@ class SlotExecutor:
             slot = self._fork()
             with contextlib.suppress(OSError):  # that one died as well: ``events`` finds its pipe at the end
                 slot.pipe.send_bytes(request)
-        slot.job_id, slot.deadline = job_id, deadline
+        slot.job_id, slot.attempt, slot.deadline = job_id, attempt, deadline
 
     def kill(self, job_id: JobId) -> None:
         """End an attempt now."""
@@ -86,10 +102,9 @@ class SlotExecutor:
         """What happened since the last call, or within ``timeout`` seconds."""
         nearest = min((s.deadline for s in self._slots if s.job_id), default=float("inf"))
         timeout = max(0.0, min(timeout, nearest - time.monotonic()))
-        assert self._zygote is not None, "open() comes first"
-        news = [] if self._forked_ahead else [self._zygote.fileno()]
+        news = [] if self._zygote is None or self._forked_ahead else [self._zygote.fileno()]
         ready = wait([*(s.pipe for s in self._slots), self._wakeup_read, *news], timeout)
-        if not self._forked_ahead and self._zygote.fileno() in ready:
+        if any(fileno in ready for fileno in news):
             self._fork_ahead()
         if self._wakeup_read in ready:
             with contextlib.suppress(BlockingIOError):
@@ -108,25 +123,36 @@ class SlotExecutor:
         """End all workers."""
         for slot in list(self._slots):
             self._drop(slot)
-        if self._zygote:
-            self._zygote.close()
+        self._close_factory()
+
+    def _new_factory(self) -> Zygote:
+        return Zygote(memory_limit_bytes=self._memory_limit_bytes, set_up=self._set_up)
 
     def _fork(self) -> Slot:
         """A new worker; if the factory died, and its workers with it, from a new one. ResourceExhaustionError when that dies as well."""
-        assert self._zygote is not None, "open() comes first"
+        reason = ""
         for _ in range(FACTORIES_TRIED):
             try:
+                if self._zygote is None:
+                    self._zygote = self._new_factory()
                 pid, pipe = self._zygote.fork()
-            except (EOFError, OSError):
-                self._zygote.close()
-                self._zygote = Zygote(memory_limit_bytes=self._memory_limit_bytes)
+            except (EOFError, OSError) as error:
+                reason = f"{type(error).__name__}: {error}"
+                self._close_factory()
             else:
                 slot = Slot(pid, pipe)
                 self._slots.append(slot)
                 return slot
         raise ResourceExhaustionError(
-            f"{FACTORIES_TRIED} worker factories died one after another; jobs wait for a worker", code="no_worker"
+            f"{FACTORIES_TRIED} worker factories died or could not be started one after another, the last with {reason}; "
+            "jobs wait for a worker",
+            code="no_worker",
         )
+
+    def _close_factory(self) -> None:
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
 
     def _fork_ahead(self) -> None:
         """All workers at once, before the first job comes: a first result does not wait for a fork."""
@@ -136,47 +162,61 @@ class SlotExecutor:
                 self._fork()
 
     def _read(self, slot: Slot) -> list[ExecutorEvent]:
+        found: list[ExecutorEvent] = []
         try:
-            message = orjson.loads(slot.pipe.recv_bytes())
+            for message in slot.incoming.messages():
+                found.append(self._heard(slot, message))  # noqa: PERF401 - what came before an error counts
         except (EOFError, OSError):
-            return self._died(slot)
-        if slot.job_id is None:
-            return []
-        if message["type"] == "progress":
-            done, used = message["evaluations_done"], message["resources"]
-            return [Progressed(job_id=slot.job_id, evaluations_done=done, resources=used)]
-        try:
-            event: ExecutorEvent = Finished(job_id=slot.job_id, message=_with_result(message))
-        except (OSError, ValueError) as error:
-            event = Died(job_id=slot.job_id, reason=f"its result cannot be read: {error}")
-        slot.job_id, slot.deadline, slot.jobs_done = None, float("inf"), slot.jobs_done + 1
+            return [*found, *self._died(slot)]
+        except ValueError as error:
+            return [*found, *self._dismissed(slot, f"its answer cannot be read: {error}")]
         if slot.jobs_done >= self._recycle_after:
             self._drop(slot)
-        return [event]
+        return found
+
+    def _heard(self, slot: Slot, data: bytes) -> ExecutorEvent:
+        """What a message says of the slot's job. ValueError for one that says nothing of it: nobody knows what its worker does."""
+        message, job_id = parse(data, slot.attempt), slot.job_id
+        assert job_id is not None
+        if message["type"] == "progress":
+            done, used = message["evaluations_done"], message["resources"]
+            return Progressed(job_id=job_id, evaluations_done=done, resources=used)
+        slot.job_id, slot.attempt, slot.deadline, slot.jobs_done = None, None, float("inf"), slot.jobs_done + 1
+        try:
+            return Finished(job_id=job_id, message=with_result(message))
+        except (OSError, ValueError) as error:
+            return Died(job_id=job_id, kind="answer", reason=f"its result cannot be read: {error}")
 
     def _died(self, slot: Slot) -> list[ExecutorEvent]:
         job_id, late = slot.job_id, time.monotonic() >= slot.deadline  # the backstop may have been faster than we were
         self._drop(slot)
         if job_id is None:
             return []
-        return [Died(job_id=job_id, reason=self._reason(slot.pid), killed_by_deadline=late)]
+        kind, reason = self._cause(slot.pid)
+        return [Died(job_id=job_id, kind=kind, reason=reason, killed_by_deadline=late)]
 
-    def _reason(self, pid: int) -> str:
-        assert self._zygote is not None
+    def _dismissed(self, slot: Slot, reason: str) -> list[ExecutorEvent]:
+        self._drop(slot)
+        return [] if slot.job_id is None else [Died(job_id=slot.job_id, kind="answer", reason=reason)]
+
+    def _cause(self, pid: int) -> tuple[str, str]:
+        """How a worker ended, as ``Died`` has it: its kind and reason."""
         until = time.monotonic() + REAP_SECONDS
         while time.monotonic() < until:
+            if self._zygote is None:
+                return "factory", "the worker factory died"
             wait([self._zygote.fileno()], max(0.0, until - time.monotonic()))
             try:
                 status = self._zygote.exit_status(pid)
             except (EOFError, OSError):
-                return "the worker factory died"
-            if status is not None:
-                return (
-                    f"signal {signal.Signals(os.WTERMSIG(status)).name}"
-                    if os.WIFSIGNALED(status)
-                    else f"exit code {os.WEXITSTATUS(status)}"
-                )
-        return "pipe closed"
+                return "factory", "the worker factory died"
+            if status is None:
+                continue
+            if os.WIFSIGNALED(status):
+                name = signal.Signals(os.WTERMSIG(status)).name
+                return name, f"signal {name}"
+            return "exit_code", f"exit code {os.WEXITSTATUS(status)}"
+        return "unknown", "pipe closed"
 
     def _enforce_deadlines(self) -> list[ExecutorEvent]:
         now = time.monotonic()
@@ -184,7 +224,8 @@ class SlotExecutor:
         found: list[ExecutorEvent] = []
         for slot in late:
             assert slot.job_id
-            found.append(Died(job_id=slot.job_id, reason="killed at its deadline", killed_by_deadline=True))
+            reason = "killed at its deadline"
+            found.append(Died(job_id=slot.job_id, kind="deadline", reason=reason, killed_by_deadline=True))
             self._drop(slot)
         return found
 
@@ -193,13 +234,3 @@ class SlotExecutor:
             os.kill(slot.pid, signal.SIGKILL)
         slot.pipe.close()
         self._slots.remove(slot)
-
-
-def _with_result(message: dict[str, Any]) -> dict[str, Any]:
-    """The answer with its result, which is in a file of its own if it is large."""
-    if "result_file" not in message:
-        return message
-    path = Path(message.pop("result_file"))
-    result = orjson.loads(path.read_bytes())
-    path.unlink()
-    return {**message, "result": result}

@@ -27,7 +27,7 @@ from stratopt.search.override import override_space
 from stratopt.search.parameter_space import ParameterSpace
 from stratopt.search.parameters import Params
 from stratopt.strategies.base import Direction, Strategy
-from stratopt.strategies.catalogue import BUILT_IN
+from stratopt.strategies.catalogue import is_built_in
 from stratopt.strategies.look_ahead import refuse_chosen_look_ahead, refuse_look_ahead
 
 MOST_OF_FRONT = 16
@@ -84,7 +84,7 @@ def optimize_strategy(
     searcher = Searcher(spec, space, on_progress, checkpoints=checkpoints, inputs=inputs)
     searches = _search_all(spec, evaluator, searcher, windows.folds, first)
     refuse_without_score(spec, evaluator, searches)
-    if not any(strategy is known for known in BUILT_IN):
+    if not is_built_in(strategy):
         chosen = _chosen(spec, space, searches)
         refuse_chosen_look_ahead(
             strategy, chosen, bars, direction=direction, warmup=windows.warmup, seed=spec.search_seed

@@ -62,7 +62,7 @@ class StudyCheckpoints:
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
-            log.warning("disk_full: %s is left out: %s", path, error)
+            log.warning("disk_full", extra={"file": path.name, "held": False, "reason": str(error)})
         ended = self._clock()
         self._next = ended + max(self._seconds, (ended - began) / SHARE_OF_TIME)
 

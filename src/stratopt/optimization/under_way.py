@@ -6,17 +6,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stratopt.optimization.jobs import Batch, Job
+from stratopt.optimization.endings import batch_late, job_late
+from stratopt.optimization.jobs import Batch, Ending, Job
 
 
 @dataclass
 class Running:
-    """A job that a worker has; ``deadline_is_batch`` says whose limit it is, ``used`` what the worker told last."""
+    """A job that a worker has; ``late`` is its ending at the deadline, ``used`` what the worker told last."""
 
     job: Job
     began: float
     deadline: float
-    deadline_is_batch: bool
+    late: Ending
     used: Mapping[str, float] = field(default_factory=dict)
 
     def spent(self) -> Mapping[str, float]:
@@ -51,3 +52,12 @@ class Live:
     def elapsed_seconds(self) -> float:
         """How much of the limit is used, over all servers that had it."""
         return self.batch.elapsed_seconds + time.monotonic() - self.admitted_at
+
+
+def under_way(job: Job, live: Live) -> Running:
+    """A job that starts now. What ends it if it runs too long is its own limit or that of its batch, whichever comes first."""
+    now = time.monotonic()
+    own = now + job.spec.search.timeout_minutes * 60
+    if live.deadline < own:
+        return Running(job, now, live.deadline, batch_late(live.batch))
+    return Running(job, now, own, job_late(job))

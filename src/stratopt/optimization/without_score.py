@@ -10,7 +10,7 @@ import numpy as np
 from stratopt.optimization.exceptions import OptimizationError
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.objectives import check_constraint
-from stratopt.optimization.searches import FINAL, Search
+from stratopt.optimization.searches import Search
 from stratopt.optimization.trial_evaluator import TrialEvaluator
 from stratopt.search.study import Trial
 from stratopt.strategies.base import Direction, Strategy
@@ -20,7 +20,7 @@ POINTS_ASKED_FOR_SIDES = 5
 
 
 def refuse_without_score(spec: JobSpec, evaluator: TrialEvaluator, searches: Sequence[Search]) -> None:
-    """Raise if the last search, or every search, found no point with a score.
+    """Raise if the last search, the one over all bars, found no point with a score.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def refuse_without_score(spec: JobSpec, evaluator: TrialEvaluator, searches: Seq
         everything or have no finite objective. The message counts the points by reason.
     """
     last = searches[-1]
-    if last.params is not None if last.fold == FINAL else any(search.params is not None for search in searches):
+    if last.params is not None:
         return
     reasons: Counter[str] = Counter()
     for search in searches:

@@ -69,7 +69,7 @@ def serve(pipe: Connection) -> None:
             return
         alarm_after(request["backstop_seconds"])
         checkpoints = StudyCheckpoints(Path(request["checkpoint_folder"]), request["checkpoint_seconds"])
-        answer = run(request, Reporter(pipe, checkpoints))
+        answer = run(request, Reporter(pipe, request["attempt"], checkpoints))
         alarm_after(0)
         pipe.send_bytes(_encode(answer, Path(request["artifact_folder"])))
 
@@ -77,8 +77,9 @@ def serve(pipe: Connection) -> None:
 class Reporter:
     """Counts the evaluations of one attempt and what they cost, and tells the supervisor at most four times a second."""
 
-    def __init__(self, pipe: Connection, checkpoints: StudyCheckpoints) -> None:
+    def __init__(self, pipe: Connection, attempt: str, checkpoints: StudyCheckpoints) -> None:
         self._pipe = pipe
+        self.attempt = attempt
         self.checkpoints = checkpoints
         self._meter = Meter()
         self._next = time.monotonic() + PROGRESS_SECONDS
@@ -90,8 +91,8 @@ class Reporter:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PROGRESS_SECONDS
-            told = {"type": "progress", "evaluations_done": evaluations_done, "resources": self.resources()}
-            self._pipe.send_bytes(orjson.dumps(told))
+            told = {"evaluations_done": evaluations_done, "resources": self.resources()}
+            self._pipe.send_bytes(orjson.dumps({"type": "progress", "attempt": self.attempt, **told}))
 
     def resources(self) -> dict[str, float]:
         """What the attempt cost so far."""
@@ -103,15 +104,15 @@ class Reporter:
 
 
 def run(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """One attempt: the answer is a result or a failure, with what it cost."""
+    """One attempt: the answer is a result or a failure, with what it cost. It names the attempt, as everything that is told of it."""
     answer: dict[str, Any]
     try:
         with PrintedLines(request["job"]["strategy"]) as printed, redirect_stdout(printed):
             answer = {"type": "succeeded", "result": _optimize(request, reporter)}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the process edge: every failure becomes a record with its reason
         answer = {"type": "failed", "failure": failure_of(error).to_dict()}
-    answer["resources"] = {name: value for name, value in reporter.resources().items() if name != "memory_bytes"}
-    return answer
+    used = {name: value for name, value in reporter.resources().items() if name != "memory_bytes"}
+    return {**answer, "attempt": reporter.attempt, "resources": used}
 
 
 def _optimize(request: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -172,7 +173,8 @@ def _encode(answer: dict[str, Any], folder: Path) -> bytes:
         result = orjson.dumps(answer.get("result"), option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as error:
         failure = Failure(code="not_serializable", message=f"the result cannot be written as JSON: {error}")
-        return orjson.dumps({"type": "failed", "failure": failure.to_dict(), "resources": answer["resources"]})
+        told = {name: answer[name] for name in ("attempt", "resources")}
+        return orjson.dumps({"type": "failed", "failure": failure.to_dict(), **told})
     if len(result) > INLINE_RESULT_BYTES:
         path = folder / f".result-{uuid4().hex}.json"
         write_when_there_is_room(path, result)

@@ -8,16 +8,18 @@ notices go back. The zygote dies with its parent thread or at the end of the soc
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
-import traceback
+from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeAlias
 
+from stratopt.optimization.exceptions import ResourceExhaustionError
 from stratopt.optimization.processes import (
     SINGLE_THREADED,
     die_with_parent,
@@ -27,21 +29,36 @@ from stratopt.optimization.processes import (
 )
 
 MESSAGE_BYTES = 4096
+SetUp: TypeAlias = tuple[str, str]
+"""A function as ``module:name`` and its argument; the factory calls it before anything else, its workers have what it did."""
+
+log = logging.getLogger("stratopt.optimization.zygote")  # this module's name is __main__ where it runs
 
 
 class Zygote:
-    """The parent's handle. Start it from the thread that will live as long as the workers shall."""
+    """The parent's handle; OSError when the process cannot be made. Start it from the thread that will live as long as the workers shall."""
 
-    def __init__(self, *, memory_limit_bytes: int | None = None) -> None:
+    def __init__(self, *, memory_limit_bytes: int | None = None, set_up: SetUp | None = None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        options = json.dumps({"fd": theirs.fileno(), "parent": os.getpid(), "memory_limit_bytes": memory_limit_bytes})
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "stratopt.optimization.zygote", options],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, **SINGLE_THREADED},
-            stdin=subprocess.DEVNULL,
+        options = json.dumps(
+            {
+                "fd": theirs.fileno(),
+                "parent": os.getpid(),
+                "memory_limit_bytes": memory_limit_bytes,
+                "set_up": set_up,
+            }
         )
-        theirs.close()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-m", "stratopt.optimization.zygote", options],
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, **SINGLE_THREADED},
+                    stdin=subprocess.DEVNULL,
+                )
+            except OSError:
+                ours.close()
+                raise
         self._control = ours
         self._ready = False
         self._exits: dict[int, int] = {}
@@ -51,17 +68,27 @@ class Zygote:
         return self._control.fileno()
 
     def fork(self) -> tuple[int, Connection]:
-        """A new worker's pid and the pipe to it."""
+        """A new worker's pid and the pipe to it.
+
+        EOFError or OSError when the zygote died; ResourceExhaustionError when the machine has no room for one more worker, which leaves
+        the others alone.
+        """
         if not self._ready:
             self._receive("ready")
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _no_worker(str(error)) from error
         try:
             with theirs:
                 socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
-            pid = int(self._receive("forked")["pid"])
+            answer = self._receive("forked")
         except (EOFError, OSError):
             ours.close()
             raise
+        if (pid := int(answer["pid"])) == 0:
+            ours.close()
+            raise _no_worker(answer["reason"])
         self._exits.pop(pid, None)  # of an earlier process with this number
         return pid, Connection(ours.detach())
 
@@ -100,12 +127,18 @@ class Zygote:
             self._process.wait()
 
 
+def _no_worker(reason: str) -> ResourceExhaustionError:
+    return ResourceExhaustionError(f"no worker process can be made: {reason}; jobs wait for one", code="no_worker")
+
+
 def main(options: dict[str, Any]) -> None:
     """What the zygote process runs."""
     die_with_parent(options["parent"])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a Ctrl-C at the terminal reaches the whole group; the server decides
     os.dup2(2, 1)  # what compiled code and programs of a strategy print; workers tell what its Python prints
+    if options["set_up"] is not None:
+        _set_up(*options["set_up"])
     control = socket.socket(fileno=options["fd"])
     from stratopt.optimization import worker
 
@@ -134,9 +167,19 @@ def main(options: dict[str, Any]) -> None:
             _fork(control, descriptors[0], (wakeup_read, wakeup_write), options)
 
 
+def _set_up(function: str, argument: str) -> None:
+    module, _, name = function.partition(":")
+    getattr(import_module(module), name)(argument)
+
+
 def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], options: dict[str, Any]) -> None:
     zygote_pid = os.getpid()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.close(descriptor)
+        control.send(json.dumps({"type": "forked", "pid": 0, "reason": str(error)}).encode())
+        return
     if pid:
         os.close(descriptor)
         control.send(json.dumps({"type": "forked", "pid": pid}).encode())
@@ -155,8 +198,8 @@ def _fork(control: socket.socket, descriptor: int, wakeup: tuple[int, int], opti
 
         worker.serve(Connection(descriptor))
         code = 0
-    except BaseException:  # noqa: BLE001 - the last word of a process; the supervisor tells of its exit code
-        traceback.print_exc()
+    except BaseException:
+        log.exception("worker_failed")
     finally:
         os._exit(code)
 

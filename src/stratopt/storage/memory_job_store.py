@@ -195,7 +195,7 @@ class MemoryJobStore:
             if not ready:
                 return None
             batch = min(
-                ready, key=lambda b: (-b.priority, busy[b.owner], b.counts["running"], b.created_at, b.batch_id)
+                ready, key=lambda b: (busy[b.owner], -b.priority, b.counts["running"], b.created_at, b.batch_id)
             )
             job = self.jobs(batch.batch_id, states=[JobState.QUEUED], limit=1)[0]
             job = replace(

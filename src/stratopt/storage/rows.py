@@ -110,8 +110,7 @@ def best_parameters(ended: BestJob | None) -> dict[str, Any]:
     """What ``statements.COUNT_ENDED`` wants to know of a job that may be the best of its batch."""
     if ended is None:
         return {"ratio": None, "place": None, "winner": None}
-    identity = {name: getattr(ended, name) for name in ("job_id", "strategy_id", "symbol", "timeframe")}
-    return {"ratio": ended.sharpe_ratio, "place": ended.index, "winner": dump(identity)}
+    return {"ratio": ended.sharpe_ratio, "place": ended.index, "winner": dump(ended.identity)}
 
 
 def job_row(job: Job) -> dict[str, Any]:

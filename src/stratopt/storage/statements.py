@@ -35,7 +35,7 @@ WAITING_BEFORE = WAITING.where(
         and_(batches.c.priority == _OWN.c.priority, batches.c.created_at < _OWN.c.created_at),
     ),
 )
-"""Queued jobs of the batches that come before one."""
+"""Queued jobs of the batches that come before one, were all of one owner."""
 
 LIVE_OF_OWNER = (
     select(func.count())
@@ -83,14 +83,16 @@ def _fairest() -> Any:
             batches.c.batch_id.not_in(bindparam("full", expanding=True)),
         )
         .order_by(
-            batches.c.priority.desc(), busy.c.running, batches.c.running, batches.c.created_at, batches.c.batch_id
+            busy.c.running, batches.c.priority.desc(), batches.c.running, batches.c.created_at, batches.c.batch_id
         )
         .limit(1)
     )
 
 
 FAIREST = _fairest()
-"""The batch that the next job is taken from: priority, then the owner and the batch with the fewest running jobs, then age."""
+"""The batch that the next job is taken from: of the owner with the fewest running jobs the one of the highest priority, then the one
+with the fewest running jobs, then the oldest. A priority takes no turn from another owner.
+"""
 
 _NEXT_JOB = (
     select(jobs.c.job_id)

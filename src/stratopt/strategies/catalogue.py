@@ -33,6 +33,11 @@ BUILT_IN: tuple[Strategy, ...] = (
 """The catalogue that ships with stratopt."""
 
 
+def is_built_in(strategy: Strategy) -> bool:
+    """Whether it is one of stratopt's own; a copy or a strategy of the same name is not."""
+    return any(strategy is known for known in BUILT_IN)
+
+
 class StrategyCatalogue:
     """Strategies by name: built in, and added by the operator.
 
@@ -115,7 +120,7 @@ class StrategyCatalogue:
 
 def _place(strategy: Strategy) -> str:
     """Where a strategy is written, for people."""
-    if any(strategy is known for known in BUILT_IN):
+    if is_built_in(strategy):
         return "a built-in strategy"
     code = getattr(strategy.signal, "__code__", None)
     return "a strategy without a file" if code is None else f"{code.co_filename}, line {code.co_firstlineno}"

@@ -245,7 +245,12 @@ class BatchRequest(Request):
         description="Worker processes for this batch; more than the server has is reduced and reported.",
     )
     deadline_minutes: float | None = Field(None, gt=0, le=10_080, description="Limit of the whole batch. Default 240.")
-    priority: int | None = Field(None, ge=-10, le=10)
+    priority: int | None = Field(
+        None,
+        ge=-10,
+        le=10,
+        description="Which of an API key's batches goes first: the highest. Keys take turns whatever the priorities. Default 0.",
+    )
     label: Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)] | None = None
     metadata: Annotated[Document, AfterValidator(_small)] | None = Field(
         None,

@@ -41,7 +41,7 @@ def test_messages_are_kept_as_long_as_batches(tmp_path: Path, webhooks: bool) ->
                 next_at=next_at,
             )
             connection.execute(insert(deliveries).values(asdict(message)))
-    service.manager._keep_books()
+    service.manager._books.keep({}, {})
     assert {d.delivery_id for d in service.webhooks.store.deliveries("wh_1", 9)} == {"fresh", "waits", "dead lately"}
     service.manager.store.close()
     writer.dispose()

@@ -99,7 +99,7 @@ def test_ends_of_jobs_are_what_the_queue_is_measured_by(make_client: MakeClient,
     room = manager._limits.seconds_until_room  # type: ignore[union-attr]
     assert room(1) is None
     for _ in range(10):
-        manager._on_ended(job, Ending(state=JobState.SUCCEEDED, result={}))
+        manager._listener.job_ended(job, Ending(state=JobState.SUCCEEDED, result={}))
     assert room(1) is not None
 
 

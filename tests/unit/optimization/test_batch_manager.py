@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from stratopt.optimization import batch_manager
+from stratopt.optimization import batch_manager, books
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.exceptions import DataValidationError, ResourceExhaustionError
 from stratopt.optimization.executor import Died, ExecutorEvent, Finished
 from stratopt.optimization.job_spec import JobSpec
 from stratopt.optimization.job_store import Submitted
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Event, Job, JobId, counts_of_new_batch
+from stratopt.optimization.listener import Listener
+from stratopt.optimization.retention import Retention
 from stratopt.storage.memory_job_store import MemoryJobStore
 
 
@@ -87,9 +89,11 @@ def supervising(
     store: Failing,
     payload: Callable[[Job], Mapping[str, Any]] = nothing_needed,
     executor: AtOnce | None = None,
+    retention: Retention | None = None,
     **more: Any,
 ) -> Iterator[BatchOptimizationManager]:
-    manager = BatchOptimizationManager(store, executor or AtOnce(), payload, **more)
+    kept = retention or Retention(store, 3600.0)
+    manager = BatchOptimizationManager(store, executor or AtOnce(), payload, retention=kept, **more)
     manager.start()
     try:
         yield manager
@@ -121,6 +125,33 @@ def submit(manager: BatchOptimizationManager, jobs: int, batch: str = "bat_1", *
         made, [Job(job_id=JobId(name), batch_id=batch_id, index=i, spec=spec) for i, name in enumerate(names)]
     )
     return batch_id
+
+
+class Replaying(Failing):
+    """Answers a repeated submission with the batch as it was when it was new."""
+
+    before: Batch | None = None
+
+    def submit(self, batch: Batch, *arguments: Any, **named: Any) -> Submitted:
+        if self.before is not None and self.before.batch_id == batch.batch_id:
+            return Submitted(batch=self.before, replayed=True)
+        self.before = batch
+        return super().submit(batch, *arguments, **named)
+
+
+class WithoutWorkers(AtOnce):
+    """Can make no worker while it ``refuses``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses = True
+        self.asked = threading.Event()
+
+    def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
+        self.asked.set()
+        if self.refuses:
+            raise ResourceExhaustionError("no process left", code="no_worker")
+        super().start(job_id, payload, deadline)
 
 
 @pytest.mark.parametrize("move", ["finish", "end_batch"])
@@ -169,17 +200,7 @@ def test_a_repeated_submission_that_is_told_of_after_the_end_keeps_nothing_alive
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its snapshot is older than the end: nothing more is written about the batch, and the supervisor sleeps."""
-    monkeypatch.setattr(batch_manager, "CLOCK_SECONDS", 0.0)
-
-    class Replaying(Failing):
-        before: Batch | None = None
-
-        def submit(self, batch: Batch, *arguments: Any, **named: Any) -> Submitted:
-            if self.before is not None and self.before.batch_id == batch.batch_id:
-                return Submitted(batch=self.before, replayed=True)
-            self.before = batch
-            return super().submit(batch, *arguments, **named)
-
+    monkeypatch.setattr(books, "CLOCK_SECONDS", 0.0)
     store = Replaying()
     with supervising(store) as manager:
         ended = manager.wait(submit(manager, jobs=2), timeout=20)
@@ -245,7 +266,9 @@ def test_a_job_that_waits_for_its_next_attempt_ends_with_its_batch(
 
     class Dying(AtOnce):
         def events(self, timeout: float) -> Sequence[ExecutorEvent]:
-            found = [Died(job_id=event.job_id, reason="signal SIGKILL") for event in super().events(timeout)]
+            found = [
+                Died(job_id=event.job_id, kind="SIGKILL", reason="signal SIGKILL") for event in super().events(timeout)
+            ]
             if found:
                 died.set()
             return found
@@ -264,10 +287,10 @@ def test_a_job_that_waits_for_its_next_attempt_ends_with_its_batch(
 
 def test_what_was_kept_long_enough_is_removed_and_known_for_as_long_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the housekeeping; a batch that its user deletes leaves nothing behind."""
-    monkeypatch.setattr(batch_manager, "HOUSEKEEPING_SECONDS", 0.0)
+    monkeypatch.setattr(books, "HOUSEKEEPING_SECONDS", 0.0)
     forgotten: list[str] = []
     store, now = Failing(), time.time()
-    with supervising(store, forget=forgotten.append, retention_seconds=3600.0) as manager:
+    with supervising(store, retention=Retention(store, 3600.0, forget=forgotten.append)) as manager:
         for name, kept_seconds in (("bat_old", 0.001), ("bat_new", 7200.0), ("bat_deleted", 7200.0)):
             manager.wait(submit(manager, 1, name, created_at=now, expires_at=now + kept_seconds), timeout=20)
         manager.delete("bat_deleted")
@@ -275,5 +298,74 @@ def test_what_was_kept_long_enough_is_removed_and_known_for_as_long_again(monkey
         until(lambda: set(forgotten) == {"bat_old", "bat_deleted"})
         assert set(store.batch_ids()) == {"bat_new"}
         assert store.expired_batch("bat_deleted") is None
-    with supervising(store, retention_seconds=0.0):
+    with supervising(store, retention=Retention(store, 0.0)):
         until(lambda: store.expired_batch("bat_old") is None)
+
+
+def test_nothing_is_kept_of_a_batch_that_is_told_of_again_after_it_was_deleted() -> None:
+    store = Replaying()
+    with supervising(store) as manager:
+        batch_id = submit(manager, jobs=1)
+        manager.wait(batch_id, timeout=20)
+        manager.delete(batch_id)
+        submit(manager, jobs=1)
+        manager.wait(submit(manager, jobs=1, batch="bat_2"), timeout=20)
+        assert manager.revision(batch_id) == 0
+
+
+def test_a_job_that_no_worker_can_be_made_for_waits_and_the_books_go_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is wrong with the storage: the clock of its batch and the retention go on, and the job starts when a worker comes."""
+    for name in ("CLOCK_SECONDS", "HOUSEKEEPING_SECONDS"):
+        monkeypatch.setattr(books, name, 0.0)
+    monkeypatch.setattr(batch_manager, "WORKER_RETRY_SECONDS", 0.01)
+    store, executor = Failing(), WithoutWorkers()
+    tidied: list[float] = []
+    told: list[str] = []
+    retention, listener = Retention(store, 3600.0, tidy=tidied.append), Listener(storage_failed=told.append)
+    with supervising(store, executor=executor, retention=retention, listener=listener) as manager:
+        batch_id = submit(manager, jobs=3)
+        assert executor.asked.wait(20)
+        before = len(tidied)
+        until(lambda: len(tidied) > before + 1 and store.unfinished()[0].elapsed_seconds > 0)
+        executor.refuses = False
+        ended = manager.wait(batch_id, timeout=20)
+    assert (ended.state, ended.counts["succeeded"]) == (BatchState.COMPLETED, 3)
+    assert {job.attempts for job in store.jobs(batch_id)} == {1}
+    assert told == []
+    assert {record.message for record in caplog.records if record.levelname == "WARNING"} == {"no_worker"}
+
+
+def test_a_job_that_waits_for_a_worker_can_be_cancelled() -> None:
+    executor = WithoutWorkers()
+    with supervising(Failing(), executor=executor) as manager:
+        batch_id = submit(manager, jobs=2)
+        assert executor.asked.wait(20)
+        manager.cancel(batch_id)
+        ended = manager.wait(batch_id, timeout=20)
+    assert (ended.state, ended.counts["cancelled"]) == (BatchState.CANCELLED, 2)
+
+
+@pytest.mark.parametrize("move", ["finish", "end_batch"])
+def test_writes_that_fail_and_workers_that_die_are_told_of_although_all_went_well_later(
+    move: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_manager, "STORAGE_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(batch_manager, "BACK_OFF_SECONDS", (0.01,))
+
+    class DiesOnce(AtOnce):
+        died = False
+
+        def events(self, timeout: float) -> Sequence[ExecutorEvent]:
+            found = super().events(timeout)
+            if found and not self.died:
+                self.died = True
+                return [Died(job_id=event.job_id, kind="SIGSEGV", reason="signal SIGSEGV") for event in found]
+            return found
+
+    told: list[str] = []
+    listener = Listener(storage_failed=told.append, worker_died=told.append)
+    with supervising(Failing(move, times=2), executor=DiesOnce(), listener=listener) as manager:
+        assert manager.wait(submit(manager, jobs=1), timeout=20).state is BatchState.COMPLETED
+    assert told == ["SIGSEGV", "storage_full", "storage_full"]

@@ -54,3 +54,15 @@ def test_a_batch_that_is_gone_leaves_nothing() -> None:
     revisions.forget("bat_1")
     revisions.forget("bat_none")
     assert (revisions.of("bat_1"), revisions.of("bat_2")) == (0, 1)
+
+
+def test_who_waits_for_a_batch_that_is_removed_looks_again() -> None:
+    revisions = Revisions()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(revisions.wait, "bat_1", 0, 60.0)
+        until = time.monotonic() + 20
+        while not waiting.done() and time.monotonic() < until:
+            revisions.forget("bat_1")
+        revisions.wake()
+        assert time.monotonic() < until
+        assert waiting.result() == 0

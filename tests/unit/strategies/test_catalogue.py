@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stratopt.errors import ParameterSpaceError, StrategyError
 from stratopt.strategies.base import Category, Direction, Strategy
-from stratopt.strategies.catalogue import BUILT_IN, StrategyCatalogue, get_strategy, list_strategies
+from stratopt.strategies.catalogue import BUILT_IN, StrategyCatalogue, get_strategy, is_built_in, list_strategies
 
 CANONICAL = """MovingAverageCrossover RSI MACD BollingerBands Momentum ROC Stochastic WilliamsR UltimateOscillator VWAP OBV AD CMF
 ATR BollingerSqueeze KeltnerChannel HistoricalVolatility SupportResistance PivotPoints FibonacciRetracement DoubleTopBottom
@@ -124,3 +126,10 @@ def test_directions_are_encoded_last() -> None:
     vector = strategy.encode(strategy.validate({"mode": "breakout"}), Direction.LONG_SHORT)
     assert vector[[0, 2, 3, 4]].tolist() == [0.0, 1.5, 1.0, 2.0]
     assert vector[1] != vector[1]
+
+
+def test_a_copy_of_a_built_in_strategy_is_none() -> None:
+    """Nobody looked for look-ahead in it."""
+    strategy = get_strategy("RSI")
+    assert is_built_in(strategy)
+    assert not is_built_in(replace(strategy))

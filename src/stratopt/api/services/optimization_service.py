@@ -53,7 +53,7 @@ class OptimizationService:
     planner: Planner
     artifacts: ArtifactFolders
     webhooks: WebhookService
-    retention_seconds: float = 30 * DAY_SECONDS
+    retention_seconds: float
     reports: ReportCache = field(default_factory=ReportCache)
     durations: Durations = field(default_factory=Durations)
 

@@ -81,7 +81,7 @@ def _scope(scope: BatchScope | None) -> dict[str, Any]:
 
 
 def _best(best: BestJob) -> dict[str, Any]:
-    return {name: getattr(best, name) for name in ("job_id", "strategy_id", "symbol", "timeframe", "sharpe_ratio")}
+    return {**best.identity, "sharpe_ratio": best.sharpe_ratio}
 
 
 def batch_resources(batch: Batch, usage: Sequence[Mapping[str, float]], now: float) -> dict[str, Any]:
