@@ -13,11 +13,19 @@ from typing import Any
 
 from stratopt.errors import StratoptError
 from stratopt.optimization.books import Books
-from stratopt.optimization.endings import batch_late, batch_outcome, cancelled, ending_of, given_up
+from stratopt.optimization.endings import (
+    batch_late,
+    batch_outcome,
+    cancelled,
+    ending_of,
+    given_up,
+    refused,
+    started_too_often,
+)
 from stratopt.optimization.exceptions import BatchOptimizationError, ResourceExhaustionError
 from stratopt.optimization.executor import Died, Executor, ExecutorEvent, Finished, Progressed
 from stratopt.optimization.job_store import IdempotencyKey, JobStore, QueueLimits, Submitted
-from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Failure, Job, JobId, JobState
+from stratopt.optimization.jobs import Batch, BatchId, BatchState, Ending, Event, Job, JobId
 from stratopt.optimization.listener import Listener
 from stratopt.optimization.retention import Retention
 from stratopt.optimization.revisions import Revisions
@@ -25,6 +33,8 @@ from stratopt.optimization.under_way import Dead, Live, Running, under_way
 from stratopt.optimization.webhooks.messages import Delivery
 
 MAX_ATTEMPTS = 3
+MOST_STARTS = 20
+"""Of one job, those included that a server cut off by its own end: it may be the job that ends servers."""
 BACK_OFF_SECONDS = (0.2, 1.0)
 IDLE_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 1.0
@@ -264,20 +274,22 @@ class BatchOptimizationManager:
         return None if len(full) == len(self._live) else full
 
     def _start(self, job: Job) -> bool:
-        """Whether the job need not be started again: a worker has it, or it ended for want of its data."""
+        """Whether the job need not be started again: a worker has it, or it cannot be run."""
         if job.batch_id not in self._live:  # submitted between the claim's look and its message to us
             batch = self.store.batch(job.batch_id)
             assert batch is not None
             self._live[job.batch_id] = Live(batch, time.monotonic())
         self._revisions.touch(job.batch_id)
+        if job.fence > MOST_STARTS:
+            self._held.append((job, started_too_often(job)))
+            return True
         running = under_way(job, self._live[job.batch_id])
         try:
             payload = self._payload(job)
         except ResourceExhaustionError:
             raise
         except StratoptError as error:
-            failure = Failure(code=error.code, message=error.message, context=error.context)
-            self._held.append((job, Ending(state=JobState.FAILED, failure=failure)))
+            self._held.append((job, refused(error)))
             return True
         try:
             self._executor.start(job.job_id, payload, running.deadline)

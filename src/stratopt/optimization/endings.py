@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stratopt.errors import StratoptError
 from stratopt.optimization.jobs import Batch, BatchState, Ending, Failure, Job, JobState
 
 
@@ -46,6 +47,21 @@ def given_up(job: Job, reason: str) -> Ending:
     )
     context = {"attempts": job.attempts, "reason": reason, "poison": True}
     return Ending(state=JobState.FAILED, failure=Failure(code="worker_died", message=message, context=context))
+
+
+def started_too_often(job: Job) -> Ending:
+    """Servers ended while the job ran, again and again."""
+    message = (
+        f"it was started {job.fence - 1} times and every time its worker or the whole server ended before it did; "
+        "the job is given up so that it cannot harm others"
+    )
+    context = {"attempts": job.fence - 1, "reason": "the server ended", "poison": True}
+    return Ending(state=JobState.FAILED, failure=Failure(code="worker_died", message=message, context=context))
+
+
+def refused(error: StratoptError) -> Ending:
+    """What the job needs is not there."""
+    return Ending(state=JobState.FAILED, failure=Failure(code=error.code, message=error.message, context=error.context))
 
 
 def batch_outcome(batch: Batch, *, late: bool) -> BatchState:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stratopt.optimization import batch_manager, books
-from stratopt.optimization.batch_manager import BatchOptimizationManager
+from stratopt.optimization.batch_manager import MOST_STARTS, BatchOptimizationManager
 from stratopt.optimization.exceptions import DataValidationError, ResourceExhaustionError
 from stratopt.optimization.executor import Died, ExecutorEvent, Finished
 from stratopt.optimization.job_spec import JobSpec
@@ -125,6 +125,25 @@ def submit(manager: BatchOptimizationManager, jobs: int, batch: str = "bat_1", *
         made, [Job(job_id=JobId(name), batch_id=batch_id, index=i, spec=spec) for i, name in enumerate(names)]
     )
     return batch_id
+
+
+@pytest.mark.parametrize(("restarts", "state"), [(MOST_STARTS - 1, "succeeded"), (MOST_STARTS, "failed")])
+def test_a_job_that_ends_servers_is_given_up(restarts: int, state: str) -> None:
+    """Its attempts do not count, for a restart is not its fault as a rule; but nobody restarts so often while one job runs."""
+    store = Failing()
+    with supervising(store, may_dispatch=lambda busy: False) as manager:
+        batch_id = submit(manager, 1)
+    for _ in range(restarts):
+        assert store.claim(full_batches=[], now=time.time()) is not None
+        store.recover(time.time())
+    with supervising(store) as manager:
+        manager.wait(batch_id, 20)
+    (job,) = store.jobs(batch_id)
+    assert job.state.value == state
+    if state == "failed":
+        assert job.failure is not None
+        assert (job.failure["code"], job.failure["context"]["poison"]) == ("worker_died", True)
+        assert f"started {MOST_STARTS} times" in job.failure["message"]
 
 
 class Replaying(Failing):
