@@ -52,11 +52,12 @@ class Target:
     keeps: Callable[[Any], bool]
 
     def verdict(self, figures: dict[str, Any]) -> dict[str, Any] | None:
-        """What was measured against the limit; None where it was not."""
-        found: Any = figures
-        for name in self.figure.split("/"):
-            if name not in found:
-                return None
+        """What was measured against the limit; None where its part did not run."""
+        part, *names = self.figure.split("/")
+        if part not in figures:
+            return None
+        found: Any = figures[part]
+        for name in names:
             found = found[name]
         return {"figure": self.figure, "value": found, "limit": self.says, "met": self.keeps(found)}
 
