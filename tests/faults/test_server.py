@@ -531,6 +531,7 @@ def test_22_a_store_of_the_first_release_with_work_under_way_is_migrated_and_goe
         connection.execute("DROP TABLE expired_batches")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
+    victim.history.assert_unchanged(victim)  # what is compared from now on has no newer columns
     victim.start()
     assert_same_results(victim.client().batch(ended.batch_id), expected)
     under_way = victim.client().batch(under_way.batch_id).wait()

