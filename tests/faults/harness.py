@@ -21,10 +21,18 @@ import psutil
 from stratopt.cli.server_process import free_port
 from stratopt.client.client import BatchHandle, Client
 
+from .timeline import Span, idle_spans, late_attempts, late_batches, longest_stretch, starts, without
+
 STRATEGIES = Path(__file__).parent / "strategies"
 TERMINAL_JOBS = {"succeeded", "failed", "timed_out", "cancelled"}
 TERMINAL_BATCHES = {"completed", "failed", "cancelled", "timed_out"}
 MAX_ATTEMPTS = 3
+SLOT_BACK_SECONDS = 1.0
+"""I9: no slot may stand idle longer beside waiting work, whatever was killed; that is far more than a busy machine takes."""
+NOTICED_SECONDS = 0.1
+"""How late it may be seen that a server has ended by itself."""
+NO_GATE = {"maximum_load_per_core": 1e9, "minimum_free_memory_megabytes": 0}
+"""Beside heavy load the service runs one job at a time, and none without memory; rightly, but to I9 a slot would stand idle."""
 
 
 def quick_config(max_evals: int = 4, **search: Any) -> dict[str, Any]:
@@ -40,9 +48,13 @@ class Server:
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.data_dir = data_dir
         self.port = free_port()
-        self.settings = {"workers": 2, **settings}
+        self.settings = {"workers": 2, **NO_GATE, **settings}
         self.process: subprocess.Popen[bytes] | None = None
         self.acknowledged: list[str] = []
+        self.history = History()
+        self.excused: list[Span] = []
+        self._ups: list[Span] = []
+        self._up_since: float | None = None
         self._clients: list[Client] = []
 
     @property
@@ -59,6 +71,7 @@ class Server:
             "log_level": "INFO",
         }
         environment = {**os.environ, **{f"STRATOPT_{name.upper()}": str(value) for name, value in chosen.items()}}
+        self._up_since = time.time()  # of one that nobody saw end, it is not known how long it was up
         with (self.data_dir / "server.log").open("ab") as log:
             command = [sys.executable, "-m", "stratopt.cli.main", "serve", "--port", str(self.port)]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -80,9 +93,11 @@ class Server:
 
     def kill(self) -> None:
         assert self.process is not None
+        self._goes_down()
         self.process.kill()
         self.process.wait()
         self.close_clients()
+        self.history.assert_unchanged(self)
 
     def close_clients(self) -> None:
         while self._clients:
@@ -90,12 +105,41 @@ class Server:
 
     def stop(self) -> int:
         assert self.process is not None
+        self._goes_down()
         self.process.terminate()
-        return self.process.wait(30)
+        code = self.process.wait(30)
+        self.history.assert_unchanged(self)
+        return code
 
     def wait_until_dead(self, seconds: float = 60.0) -> None:
         assert self.process is not None
         assert self.process.wait(seconds) == -signal.SIGKILL
+        self._goes_down()
+        self.excused.append(Span(time.time() - NOTICED_SECONDS, time.time()))
+        self.history.assert_unchanged(self)
+
+    def _goes_down(self) -> None:
+        if self._up_since is not None:
+            self._ups.append(Span(self._up_since, time.time()))
+            self._up_since = None
+
+    @property
+    def up(self) -> list[Span]:
+        """When a server was there, from the start of its process on."""
+        return [*self._ups, *([] if self._up_since is None else [Span(self._up_since, time.time())])]
+
+    def excuse(self, seconds: float) -> None:
+        """A slot may stand idle so long from now on."""
+        self.excused.append(Span(time.time(), time.time() + seconds))
+
+    @contextmanager
+    def excusing(self) -> Iterator[None]:
+        """Slots may stand idle meanwhile: the test takes away what they need."""
+        begin = time.time()
+        try:
+            yield
+        finally:
+            self.excused.append(Span(begin, time.time()))
 
     def client(self, retries: int = 4) -> Client:
         self._clients.append(Client(self.address, retries=retries, timeout_seconds=90))
@@ -144,9 +188,12 @@ def unstarted(data_dir: Path, **settings: Any) -> Iterator[Server]:
         yield server
     finally:
         if server.process is not None and server.process.poll() is None:
-            server.kill()
+            server.process.kill()
+            server.process.wait()
         server.close_clients()
     assert_no_orphans(server)
+    if server.process is not None:
+        server.history.assert_unchanged(server)
 
 
 @contextmanager
@@ -164,7 +211,7 @@ def until(condition: Callable[[], bool], seconds: float = 60.0, otherwise: str =
 
 
 def assert_invariants(server: Server, *, ended: bool = True) -> None:
-    """I1 to I5 and I8 on the rows of the store; what results refer to is there."""
+    """I1 to I5 and I8 on the rows of the store, I7 and I9 on their times once all has ended; what results refer to is there."""
     batches = {row["batch_id"]: row for row in server.rows("SELECT * FROM batches")}
     jobs = server.rows("SELECT * FROM jobs")
     events = server.rows("SELECT * FROM events ORDER BY batch_id, seq")
@@ -195,6 +242,21 @@ def assert_invariants(server: Server, *, ended: bool = True) -> None:
                 assert (server.data_dir / "artifacts" / batch_id / name).exists(), f"I6: {name} of {job['job_id']}"
     for attempt in server.rows("SELECT a.*, j.fence AS newest FROM attempts a JOIN jobs j USING (job_id)"):
         assert attempt["outcome"] != "succeeded" or attempt["fence"] == attempt["newest"], "I8"
+    server.history.assert_unchanged(server)
+    if ended:
+        assert_times(server)
+
+
+def assert_times(server: Server) -> None:
+    """I7: nothing passed its limit. I9: no slot stood idle for long beside waiting work, but for starts and what a test excused."""
+    batches, jobs, attempts = (server.rows(f"SELECT * FROM {table}") for table in ("batches", "jobs", "attempts"))
+    late = [*late_attempts(jobs, attempts, server.up), *late_batches(batches, server.up)]
+    assert not late, "; ".join(late)
+    seen = without(server.up, [*starts(server.up, attempts), *server.excused])
+    idle = longest_stretch(idle_spans(batches, jobs, attempts, slots=server.settings["workers"], seen=seen))
+    assert idle.seconds <= SLOT_BACK_SECONDS, (
+        f"I9: a slot stood idle for {idle.seconds:.2f} s beside waiting work: {idle}"
+    )
 
 
 def _best(batch: dict[str, Any], jobs: Sequence[dict[str, Any]]) -> int | None:
@@ -215,16 +277,23 @@ class History:
         self._ended: dict[str, dict[str, Any]] = {}
 
     def assert_unchanged(self, server: Server) -> None:
-        """I2: what has ended is never written again; what ended since the last look is remembered."""
-        ended = {
-            row[key]: row
-            for table, key, states in (("jobs", "job_id", TERMINAL_JOBS), ("batches", "batch_id", TERMINAL_BATCHES))
-            for row in server.rows(f"SELECT * FROM {table}")
-            if row["state"] in states
-        }
-        changed = [name for name, row in self._ended.items() if ended.get(name) != row]
+        """I2: what has ended is never written again, nor gone unless it was deleted; what ended since the last look is remembered.
+
+        A newer release may add columns.
+        """
+        tables = {"jobs": "job_id", "batches": "batch_id"}
+        rows = {row[key]: row for table, key in tables.items() for row in server.rows(f"SELECT * FROM {table}")}
+        changed = [
+            name
+            for name, row in self._ended.items()
+            if not _is_part(row, rows.get(name)) and (name in rows or row["batch_id"] in server.acknowledged)
+        ]
         assert not changed, f"I2: changed after the end: {changed}"
-        self._ended = ended
+        self._ended = {name: row for name, row in rows.items() if row["state"] in TERMINAL_JOBS | TERMINAL_BATCHES}
+
+
+def _is_part(row: dict[str, Any], of: dict[str, Any] | None) -> bool:
+    return of is not None and all(of[name] == value for name, value in row.items() if name in of)
 
 
 def assert_no_orphans(server: Server, seconds: float = 3.0) -> None:

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from .timeline import Span, died, idle_slot_seconds, late_attempts, late_batches, without
+from .timeline import (
+    Idle,
+    Span,
+    died,
+    idle_spans,
+    late_attempts,
+    late_batches,
+    longest_stretch,
+    slot_seconds,
+    starts,
+    without,
+)
 
 UP = [Span(0.0, 100.0)]
 
@@ -32,7 +43,7 @@ def attempt(of: str, begin: float, end: float, outcome: str = "succeeded", fence
 
 
 def idle(jobs: list[dict[str, Any]], attempts: list[dict[str, Any]], parallel_jobs: int = 2) -> float:
-    return idle_slot_seconds([batch(parallel_jobs=parallel_jobs)], jobs, attempts, slots=2, seen=UP)
+    return slot_seconds(idle_spans([batch(parallel_jobs=parallel_jobs)], jobs, attempts, slots=2, seen=UP))
 
 
 def test_a_slot_that_waits_beside_a_queued_job_is_idle() -> None:
@@ -62,8 +73,8 @@ def test_a_job_that_pauses_leaves_its_slot_to_other_batches_only() -> None:
     jobs = [job("a", 4.0), job("c", 4.0, batch_id="other", created_at=1.0)]
     both = [batch(parallel_jobs=1), batch("other", parallel_jobs=1)]
     late = attempt("c", 1.1, 4.0)
-    found = idle_slot_seconds(both, jobs, [*first, late], slots=1, seen=UP)
-    assert found == pytest.approx(0.1)
+    found = idle_spans(both, jobs, [*first, late], slots=1, seen=UP)
+    assert slot_seconds(found) == pytest.approx(0.1)
     assert idle([job("a", 4.0), job("c", 4.0)], [*first, late], parallel_jobs=1) == 0.0
 
 
@@ -74,7 +85,40 @@ def test_a_job_that_was_cancelled_in_the_queue_waited_until_then() -> None:
 def test_only_what_was_seen_counts() -> None:
     seen = without([Span(0.0, 4.0), Span(6.0, 9.0)], [Span(1.0, 2.0), Span(3.5, 7.0)])
     assert seen == [Span(0.0, 1.0), Span(2.0, 3.5), Span(7.0, 9.0)]
-    assert idle_slot_seconds([batch()], [job("a", 10.0)], [], slots=2, seen=seen) == 4.5
+    assert slot_seconds(idle_spans([batch()], [job("a", 10.0)], [], slots=2, seen=seen)) == 4.5
+
+
+def test_nothing_that_happened_left_no_slot_idle() -> None:
+    assert idle([], []) == 0.0
+    assert longest_stretch([]).seconds == 0.0
+
+
+def test_a_slot_that_hangs_once_is_seen_however_much_is_idle_in_small_pieces() -> None:
+    """Two slots, one or both idle from 2 to 5 without a break, and for moments before and after."""
+    jobs = [job(name, 9.0) for name in ("a", "b", "c", "d")]
+    attempts = [attempt("a", 0.1, 2.0), attempt("b", 0.1, 4.0), attempt("c", 5.0, 8.0), attempt("d", 5.0, 9.0)]
+    found = idle_spans(
+        [batch()],
+        [{**j, "ended_at": a["ended_at"]} for j, a in zip(jobs, attempts, strict=True)],
+        attempts,
+        slots=2,
+        seen=UP,
+    )
+    assert longest_stretch(found) == Span(2.0, 5.0)
+    assert slot_seconds(found) == pytest.approx(0.2 + 2.0 + 2.0)
+
+
+def test_stretches_end_where_something_is_excused_or_busy() -> None:
+    idle = [Idle(Span(0.0, 1.0), 1), Idle(Span(1.0, 1.5), 2), Idle(Span(2.0, 3.2), 1)]
+    assert longest_stretch(idle) == Span(0.0, 1.5)
+    seen = without(UP, [Span(3.0, 4.0)])
+    assert longest_stretch(idle_spans([batch()], [job("a", 8.0)], [], slots=2, seen=seen)) == Span(4.0, 8.0)
+
+
+def test_a_start_lasts_until_an_attempt_of_that_server_has_ended() -> None:
+    up = [Span(0.0, 10.0), Span(20.0, 30.0), Span(40.0, 50.0)]
+    attempts = [attempt("a", 2.0, 5.0), attempt("b", 2.0, 4.0), attempt("c", 9.0, 21.0), attempt("c", 22.0, 25.0)]
+    assert starts(up, attempts) == [Span(0.0, 4.0), Span(20.0, 25.0), Span(40.0, 50.0)]
 
 
 def test_an_attempt_past_its_limit_is_late_unless_a_restart_cut_it() -> None:

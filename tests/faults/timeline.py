@@ -26,8 +26,18 @@ class Span:
     begin: float
     end: float
 
-    def overlap(self, begin: float, end: float) -> float:
-        return max(0.0, min(self.end, end) - max(self.begin, begin))
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True)
+class Idle:
+    """So many slots stood idle beside waiting work."""
+
+    span: Span
+    slots: int
 
 
 def late_attempts(jobs: Sequence[Row], attempts: Sequence[Row], up: Sequence[Span]) -> list[str]:
@@ -52,22 +62,47 @@ def late_batches(batches: Sequence[Row], up: Sequence[Span]) -> list[str]:
     ]
 
 
-def idle_slot_seconds(
+def idle_spans(
     batches: Sequence[Row], jobs: Sequence[Row], attempts: Sequence[Row], *, slots: int, seen: Sequence[Span]
-) -> float:
-    """I9: how long, within ``seen``, slots had nothing to do while a job waited whose batch might have used them."""
+) -> list[Idle]:
+    """I9: when, within ``seen``, slots had nothing to do while a job waited whose batch might have used them; in order of time."""
     parallel = {batch["batch_id"]: batch["parallel_jobs"] for batch in batches}
     count: dict[str, Counter[str]] = {state: Counter() for state in ("waits", "runs", "pauses")}
     changes = sorted(_changes(jobs, attempts))
-    idle = 0.0
-    for (now, batch_id, state, step), (following, *_) in pairwise([*changes, changes[-1]]):
+    found = []
+    for (now, batch_id, state, step), (following, *_) in pairwise([*changes, *changes[-1:]]):
         count[state][batch_id] += step
         room = {b: parallel[b] - count["runs"][b] - count["pauses"][b] for b in parallel}
         wanted = sum(max(0, min(waiting, room[b])) for b, waiting in count["waits"].items())
         unused = min(wanted, slots - count["runs"].total())
-        if unused > 0:
-            idle += unused * sum(span.overlap(now, following) for span in seen)
-    return idle
+        if unused > 0 and following > now:
+            pieces = [Span(max(now, span.begin), min(following, span.end)) for span in seen]
+            found += [Idle(piece, unused) for piece in pieces if piece.end > piece.begin]
+    return sorted(found, key=lambda idle: idle.span.begin)
+
+
+def slot_seconds(idle: Sequence[Idle]) -> float:
+    """All of it together."""
+    return sum(part.slots * part.span.seconds for part in idle)
+
+
+def longest_stretch(idle: Sequence[Idle]) -> Span:
+    """The longest time without a break in which at least one slot was idle."""
+    longest = stretch = Span(0.0, 0.0)
+    for part in idle:
+        begin = stretch.begin if part.span.begin <= stretch.end else part.span.begin
+        stretch = Span(begin, max(part.span.end, stretch.end))
+        longest = max(longest, stretch, key=lambda span: span.seconds)
+    return longest
+
+
+def starts(up: Sequence[Span], attempts: Sequence[Row]) -> list[Span]:
+    """From each start until an attempt of that server has ended: before, the factory of its workers may be on its way still."""
+    ends = [
+        (span, [a["ended_at"] for a in attempts if span.begin <= a["started_at"] and a["ended_at"] <= span.end])
+        for span in up
+    ]
+    return [Span(span.begin, min(first, default=span.end)) for span, first in ends]
 
 
 def died(attempt: Row) -> bool:

@@ -3,13 +3,27 @@
 import ctypes
 import os
 import signal
+import struct
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numba
 import numpy as np
+import psutil
 
 import stratopt
+from stratopt.optimization import worker
+
+DATA_DIR = Path(os.environ.get("STRATOPT_DATA_DIR", "."))
+
+
+def _first_time(name):
+    mark = DATA_DIR / name
+    if mark.exists():
+        return False
+    mark.write_text("x")
+    return True
 
 
 @stratopt.strategy(space={"period": stratopt.IntRange(2, 50, default=10)}, warmup=lambda p: p["period"])
@@ -58,11 +72,57 @@ def Exits(bars, params):
 @stratopt.strategy()
 def KilledOnce(bars, params):
     """Is killed at its first try of a machine, then works."""
-    mark = Path(os.environ["STRATOPT_DATA_DIR"]) / "killed-once"
-    if not mark.exists():
-        mark.write_text("x")
+    if _first_time("killed-once"):
         os.kill(os.getpid(), signal.SIGKILL)
     return (bars.close > bars.open).astype(int)
+
+
+@stratopt.strategy()
+def KilledAtItsAnswer(bars, params):
+    """At its first try its worker is killed with half of the result in the pipe, then it works."""
+    if _first_time("killed-at-its-answer"):
+
+        def send_half(pipe, message):
+            if b'"type":"succeeded"' in message:
+                os.write(pipe.fileno(), struct.pack("!i", len(message)) + message[: len(message) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Connection.send_bytes = send_half
+    return (bars.close > bars.open).astype(int)
+
+
+@stratopt.strategy()
+def KilledAtItsTables(bars, params):
+    """At its first try its worker is killed when a table is written but not yet named, then it works."""
+    if _first_time("killed-at-its-tables"):
+        Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    return (bars.close > bars.open).astype(int)
+
+
+@stratopt.strategy()
+def EndsServerAtItsResult(bars, params):
+    """At its first try it kills the server when its tables and its result are written and nothing is told of them."""
+    if _first_time("ended-server"):
+        encode = worker._encode
+
+        def encode_and_kill(answer, folder):
+            encode(answer, folder)
+            os.kill(psutil.Process().parent().ppid(), signal.SIGKILL)
+            signal.pause()
+
+        worker.INLINE_RESULT_BYTES, worker._encode = 0, encode_and_kill
+    return (bars.close > bars.open).astype(int)
+
+
+@stratopt.strategy()
+def DiesBeforeTheLimit(bars, params):
+    """Dies at once, and at its second try at the moment that a file says."""
+    if not _first_time("died-once"):
+        moment = DATA_DIR / "moment-to-die"
+        while not moment.exists():
+            time.sleep(0.01)
+        time.sleep(max(0.0, float(moment.read_text()) - time.time()))
+    os._exit(7)
 
 
 @numba.njit
