@@ -264,13 +264,16 @@ class BatchOptimizationManager:
             self._claimed.popleft()
 
     def _full_batches(self) -> list[str] | None:
-        """The batches that have as many jobs under way as they may; None when no job may start now."""
+        """The batches that have as many jobs under way as they may, or no time left; None when no job may start now."""
         if not self._live or self._executor.free() <= 0 or not self._may_dispatch(len(self._running)):
             return None
         busy = Counter(running.job.batch_id for running in self._running.values())
         busy.update(dead.job.batch_id for dead in self._dead)
         busy.update(job.batch_id for job, _ in self._held)
-        full: list[str] = [b for b, live in self._live.items() if busy[b] >= live.batch.parallel_jobs]
+        now = time.monotonic()
+        full: list[str] = [
+            b for b, live in self._live.items() if busy[b] >= live.batch.parallel_jobs or live.deadline <= now
+        ]
         return None if len(full) == len(self._live) else full
 
     def _start(self, job: Job) -> bool:

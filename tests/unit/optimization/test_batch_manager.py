@@ -304,6 +304,43 @@ def test_a_job_that_waits_for_its_next_attempt_ends_with_its_batch(
     assert [event.kind for event in store.events(batch_id)] == ["strategy.failed", "batch.ended"]
 
 
+class Endless(AtOnce):
+    """Two workers whose jobs run until their deadline; the first of them is told of some time before the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[JobId] = []
+        self._deadlines: dict[JobId, float] = {}
+
+    def free(self) -> int:
+        return 2 - len(self._deadlines)
+
+    def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:
+        self.started.append(job_id)
+        self._deadlines[job_id] = deadline
+
+    def kill(self, job_id: JobId) -> None:
+        del self._deadlines[job_id]
+
+    def events(self, timeout: float) -> Sequence[ExecutorEvent]:
+        nearest = min(self._deadlines.values(), default=time.monotonic() + timeout)
+        self._woken.wait(max(0.0, min(timeout, nearest - time.monotonic())))
+        self._woken.clear()
+        late = [job_id for job_id, deadline in self._deadlines.items() if deadline <= time.monotonic()][:1]
+        for job_id in late:
+            del self._deadlines[job_id]
+        return [Died(job_id=job_id, kind="deadline", reason="", killed_by_deadline=True) for job_id in late]
+
+
+def test_no_job_of_a_batch_starts_when_its_time_is_over() -> None:
+    """The end of a job that the batch's limit cut off is stored with the claim of the next one, which must be none of that batch."""
+    executor = Endless()
+    with supervising(Failing(), executor=executor) as manager:
+        ended = manager.wait(submit(manager, jobs=5, deadline_seconds=0.3), timeout=20)
+    assert (ended.state, ended.counts["timed_out"]) == (BatchState.TIMED_OUT, 5)
+    assert len(executor.started) == 2
+
+
 def test_what_was_kept_long_enough_is_removed_and_known_for_as_long_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the housekeeping; a batch that its user deletes leaves nothing behind."""
     monkeypatch.setattr(books, "HOUSEKEEPING_SECONDS", 0.0)
