@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from stratopt.api.rate_limit import RateLimiter
 from stratopt.bootstrap import Parts, make_parts, make_server_app
 from stratopt.optimization.api_keys import Scope
+from stratopt.optimization.endings import job_late
 from stratopt.optimization.executor import Progressed
 from stratopt.optimization.under_way import Running
 from stratopt.settings import Settings
@@ -55,7 +56,7 @@ def test_news_that_is_in_no_row_of_the_batch_has_another_tag(
     job = manager.store.claim(full_batches=[], now=1.0)
     assert job is not None
     path = batch["links"]["self"] + suffix
-    manager._running[job.job_id] = Running(job, 0.0, 1e9, deadline_is_batch=False)
+    manager._running[job.job_id] = Running(job, 0.0, 1e9, job_late(job))
     seen = client.get(path)
     assert client.get(path, headers={"If-None-Match": seen.headers["ETag"]}).status_code == 304
     manager.store.progress({job.job_id: {"evaluations": 7}}, {})

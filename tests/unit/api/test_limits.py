@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_a_supervisor_that_hangs_is_seen(make_client: MakeClient, parts: object)
     client = make_client()
     assert client.get("/readyz").status_code == 200
     manager = client.app.state.service.manager  # type: ignore[attr-defined]
-    manager._last_step -= 61.0
+    manager._last_step = time.monotonic() - 61.0
     hung = client.get("/readyz")
     assert (hung.status_code, hung.json()["detail"][:39]) == (503, "the supervisor has not moved for 61 s; ")
 
