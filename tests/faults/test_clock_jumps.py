@@ -14,6 +14,7 @@ from stratopt.market.catalogue import Catalogue
 from stratopt.optimization.batch_manager import BatchOptimizationManager
 from stratopt.optimization.job_spec import JobSpec, SearchConfig
 from stratopt.optimization.jobs import Batch, BatchId, BatchState, Job, JobId, JobState, counts_of_new_batch
+from stratopt.optimization.retention import Retention
 from stratopt.optimization.series_access import SeriesAccess
 from stratopt.optimization.slots import SlotExecutor
 from stratopt.storage.memory_job_store import MemoryJobStore
@@ -47,7 +48,8 @@ def supervising(folder: Path) -> Iterator[BatchOptimizationManager]:
             "checkpoint_seconds": 60.0,
         }
 
-    manager = BatchOptimizationManager(MemoryJobStore(), SlotExecutor(3), payload)
+    store = MemoryJobStore()
+    manager = BatchOptimizationManager(store, SlotExecutor(3), payload, retention=Retention(store, 86_400.0))
     manager.start()
     try:
         yield manager
