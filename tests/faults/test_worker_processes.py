@@ -20,7 +20,7 @@ from stratopt.optimization.jobs import JobId
 from stratopt.optimization.slots import SlotExecutor
 
 from .harness import until
-from .test_slots import is_gone, next_events, payload, start
+from .test_slots import drop_idle_workers, is_gone, next_events, payload, start
 
 CROWDED = """
 import os
@@ -34,6 +34,15 @@ def refuse_forks_beside(full):
             raise BlockingIOError(11, "Resource temporarily unavailable")
         return fork()
     os.fork = maybe
+"""
+
+SLOW = """
+import time
+from pathlib import Path
+
+def wait_for(go):
+    while not Path(go).exists():
+        time.sleep(0.01)
 """
 
 pytestmark = pytest.mark.faults
@@ -130,11 +139,37 @@ def test_a_factory_that_cannot_be_started_leaves_the_job_waiting(
         run(executor, "second", payload(tmp_path, "Quick"))
 
 
+def test_nobody_waits_for_a_factory_that_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a second or more, in which the supervisor has limits to keep; when it is ready, that is news."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    go = tmp_path / "go"
+    with opened(2, set_up=("slow:wait_for", str(go))) as executor:
+        with pytest.raises(ResourceExhaustionError, match="the worker factory is starting; jobs wait") as told:
+            executor.start(JobId("early"), payload(tmp_path, "Quick"), time.monotonic() + 60)
+        assert told.value.code == "no_worker"
+        assert (executor.free(), executor.events(0.0)) == (0, [])
+        go.touch()
+        until(lambda: executor.events(60.0) == [] and executor.free() == 2)
+        pid = start(executor, "first", payload(tmp_path, "SpinsWithoutLock"))
+        go.unlink()
+        factory = psutil.Process(pid).parent()
+        assert factory is not None
+        factory.kill()
+        (event,) = next_events(executor)
+        assert isinstance(event, Died)
+        assert (event.job_id, event.kind) == ("first", "factory")
+        assert executor.free() == 0
+        go.touch()
+        run(executor, "first", payload(tmp_path, "Quick"))
+
+
 def test_a_machine_without_descriptors_left_takes_nothing_from_running_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(2) as executor:
         pid = start(executor, "first", payload(tmp_path, "SpinsWithoutLock"))
+        drop_idle_workers(executor)
         with monkeypatch.context() as patched:
 
             def refuses() -> None:
@@ -157,6 +192,7 @@ def test_a_machine_without_processes_left_takes_nothing_from_running_jobs(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
     with opened(2, set_up=("crowded:refuse_forks_beside", str(full))) as executor:
         pid = start(executor, "first", payload(tmp_path, "SpinsWithoutLock"))
+        drop_idle_workers(executor)
         full.touch()
         with pytest.raises(ResourceExhaustionError, match="Resource temporarily unavailable") as told:
             executor.start(JobId("second"), payload(tmp_path, "Quick"), time.monotonic() + 60)

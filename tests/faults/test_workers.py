@@ -167,6 +167,24 @@ def test_4_an_endless_native_loop_is_killed_at_its_limit_and_its_process_is_gone
         assert_invariants(server)
 
 
+def test_4_a_limit_is_kept_while_a_worker_factory_starts(server: Server) -> None:
+    """The last one is killed so late that the next one, which takes a second or more, is not ready when the limit comes."""
+    batch = server.submit(
+        [{"name": "SpinsWithoutLock", "strategy_id": f"s{i}"} for i in range(3)], deadline_minutes=0.1
+    )
+    (pid, _) = all_workers(server)
+    (row,) = server.rows("SELECT created_at, deadline_seconds FROM batches")
+    until(lambda: time.time() > row["created_at"] + row["deadline_seconds"] - 0.6)
+    factory = psutil.Process(pid).parent()
+    assert factory is not None
+    with server.excusing():
+        factory.kill()
+        batch.wait()
+    assert batch.status["status"] == "timed_out"
+    assert {row["outcome"] for row in server.rows("SELECT outcome FROM attempts WHERE fence = 1")} != {"timed_out"}
+    assert_invariants(server)
+
+
 @pytest.mark.parametrize("strategy", ["QuotesBytes", "Leaves"])
 def test_20_an_exception_of_any_kind_is_a_failure_and_no_death(server: Server, strategy: str) -> None:
     workers = all_workers(server)

@@ -260,8 +260,11 @@ class BatchOptimizationManager:
 
     def _start_claimed(self) -> None:
         """Hand out what was claimed; what cannot be, because the storage fails or no worker can be made, stays for the next time."""
-        while self._claimed and time.monotonic() >= self._next["worker"] and self._start(self._claimed[0]):
+        while self._claimed and self._can_start() and self._start(self._claimed[0]):
             self._claimed.popleft()
+
+    def _can_start(self) -> bool:
+        return self._executor.free() > 0 and time.monotonic() >= self._next["worker"]
 
     def _full_batches(self) -> list[str] | None:
         """The batches that have as many jobs under way as they may, or no time left; None when no job may start now."""

@@ -56,7 +56,7 @@ class Executor(Protocol):
         ...
 
     def free(self) -> int:
-        """Slots without a job."""
+        """How many attempts can start now."""
         ...
 
     def start(self, job_id: JobId, payload: Mapping[str, Any], deadline: float) -> None:

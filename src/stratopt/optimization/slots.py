@@ -23,7 +23,7 @@ from stratopt.optimization.zygote import SetUp, Zygote
 
 BACKSTOP_SECONDS = 5.0
 REAP_SECONDS = 0.2
-FACTORIES_TRIED = 2
+FACTORY_DIED = "the worker factory died"
 
 
 @dataclass
@@ -71,8 +71,10 @@ class SlotExecutor:
             self._zygote = self._new_factory()
 
     def free(self) -> int:
-        """Slots without a job."""
-        return self._size - sum(1 for slot in self._slots if slot.job_id)
+        """Slots without a job that can have one now: while the factory starts, only those whose worker is there."""
+        idle = sum(1 for slot in self._slots if slot.job_id is None)
+        starting = self._zygote is not None and not self._zygote.ready
+        return idle if starting else self._size - len(self._slots) + idle
 
     def pids(self) -> Mapping[JobId, int]:
         """Process of each running job."""
@@ -102,16 +104,16 @@ class SlotExecutor:
         """What happened since the last call, or within ``timeout`` seconds."""
         nearest = min((s.deadline for s in self._slots if s.job_id), default=float("inf"))
         timeout = max(0.0, min(timeout, nearest - time.monotonic()))
-        news = [] if self._zygote is None or self._forked_ahead else [self._zygote.fileno()]
+        news = [] if self._zygote is None else [self._zygote.fileno()]
         ready = wait([*(s.pipe for s in self._slots), self._wakeup_read, *news], timeout)
-        if any(fileno in ready for fileno in news):
-            self._fork_ahead()
         if self._wakeup_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wakeup_read, 4096)
         found: list[ExecutorEvent] = []
         for slot in [s for s in self._slots if s.pipe in ready]:
             found.extend(self._read(slot))
+        if any(fileno in ready for fileno in news):
+            found.extend(self._hear_factory())
         return [*found, *self._enforce_deadlines()]
 
     def wake(self) -> None:
@@ -126,28 +128,57 @@ class SlotExecutor:
         self._close_factory()
 
     def _new_factory(self) -> Zygote:
+        """OSError when the machine has no room for it. It takes a second or two to be ready, in which nobody waits for it."""
+        self._forked_ahead = False
         return Zygote(memory_limit_bytes=self._memory_limit_bytes, set_up=self._set_up)
 
+    def _hear_factory(self) -> list[ExecutorEvent]:
+        """Workers for all slots once it is ready; when it died, the deaths of its workers, which die with it, and another one."""
+        if self._zygote is None:
+            return []
+        factory = self._zygote
+        try:
+            factory.hear()
+        except (EOFError, OSError):
+            return self._bury_factory()
+        if factory.ready and not self._forked_ahead:
+            self._fork_ahead()
+        return []
+
+    def _bury_factory(self) -> list[ExecutorEvent]:
+        was_ready = self._zygote is not None and self._zygote.ready
+        found = [event for slot in list(self._slots) for event in self._orphaned(slot)]
+        self._close_factory()
+        if was_ready:  # one that dies at its start is followed by another when a worker is needed
+            with contextlib.suppress(OSError):
+                self._zygote = self._new_factory()
+        return found
+
     def _fork(self) -> Slot:
-        """A new worker; if the factory died, and its workers with it, from a new one. ResourceExhaustionError when that dies as well."""
-        reason = ""
-        for _ in range(FACTORIES_TRIED):
-            try:
-                if self._zygote is None:
-                    self._zygote = self._new_factory()
-                pid, pipe = self._zygote.fork()
-            except (EOFError, OSError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                self._close_factory()
-            else:
-                slot = Slot(pid, pipe)
-                self._slots.append(slot)
-                return slot
-        raise ResourceExhaustionError(
-            f"{FACTORIES_TRIED} worker factories died or could not be started one after another, the last with {reason}; "
-            "jobs wait for a worker",
-            code="no_worker",
-        )
+        """A new worker. ResourceExhaustionError where there is no factory that can make one; then one is on its way, if possible."""
+        try:
+            pid, pipe = self._ready_factory().fork()
+        except (EOFError, OSError) as error:
+            self._close_factory()
+            raise _no_worker(
+                f"the worker factory died or could not be started: {type(error).__name__}: {error}"
+            ) from error
+        slot = Slot(pid, pipe)
+        self._slots.append(slot)
+        return slot
+
+    def _ready_factory(self) -> Zygote:
+        """As ``_fork``; OSError when none can be started."""
+        try:
+            if self._zygote is not None:
+                self._zygote.hear()
+        except (EOFError, OSError):  # it died unseen
+            self._close_factory()
+        if self._zygote is None:
+            self._zygote = self._new_factory()
+        if not self._zygote.ready:
+            raise _no_worker("the worker factory is starting")
+        return self._zygote
 
     def _close_factory(self) -> None:
         if self._zygote is not None:
@@ -195,6 +226,13 @@ class SlotExecutor:
         kind, reason = self._cause(slot.pid)
         return [Died(job_id=job_id, kind=kind, reason=reason, killed_by_deadline=late)]
 
+    def _orphaned(self, slot: Slot) -> list[ExecutorEvent]:
+        job_id, late = slot.job_id, time.monotonic() >= slot.deadline
+        self._drop(slot)
+        if job_id is None:
+            return []
+        return [Died(job_id=job_id, kind="factory", reason=FACTORY_DIED, killed_by_deadline=late)]
+
     def _dismissed(self, slot: Slot, reason: str) -> list[ExecutorEvent]:
         self._drop(slot)
         return [] if slot.job_id is None else [Died(job_id=slot.job_id, kind="answer", reason=reason)]
@@ -204,12 +242,12 @@ class SlotExecutor:
         until = time.monotonic() + REAP_SECONDS
         while time.monotonic() < until:
             if self._zygote is None:
-                return "factory", "the worker factory died"
+                return "factory", FACTORY_DIED
             wait([self._zygote.fileno()], max(0.0, until - time.monotonic()))
             try:
                 status = self._zygote.exit_status(pid)
             except (EOFError, OSError):
-                return "factory", "the worker factory died"
+                return "factory", FACTORY_DIED
             if status is None:
                 continue
             if os.WIFSIGNALED(status):
@@ -234,3 +272,7 @@ class SlotExecutor:
             os.kill(slot.pid, signal.SIGKILL)
         slot.pipe.close()
         self._slots.remove(slot)
+
+
+def _no_worker(reason: str) -> ResourceExhaustionError:
+    return ResourceExhaustionError(f"{reason}; jobs wait for a worker", code="no_worker")

@@ -60,21 +60,25 @@ class Zygote:
                 ours.close()
                 raise
         self._control = ours
-        self._ready = False
+        self.ready = False
+        """Whether it has said that workers can be forked."""
         self._exits: dict[int, int] = {}
 
     def fileno(self) -> int:
-        """For ``multiprocessing.connection.wait``: readable when ``exit_status`` has news."""
+        """For ``multiprocessing.connection.wait``: readable when there is something to ``hear``."""
         return self._control.fileno()
 
+    def hear(self) -> None:
+        """Take in its notices: that it is ready, who has ended. EOFError or OSError when it died. Waits for nothing."""
+        while select.select([self._control], [], [], 0)[0]:
+            self._note(self._read())
+
     def fork(self) -> tuple[int, Connection]:
-        """A new worker's pid and the pipe to it.
+        """A new worker's pid and the pipe to it; only when it is ``ready``.
 
         EOFError or OSError when the zygote died; ResourceExhaustionError when the machine has no room for one more worker, which leaves
         the others alone.
         """
-        if not self._ready:
-            self._receive("ready")
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
@@ -94,8 +98,7 @@ class Zygote:
 
     def exit_status(self, pid: int) -> int | None:
         """Wait status (as os.waitpid gives it) of a worker, if it has ended; told once."""
-        while select.select([self._control], [], [], 0)[0]:
-            self._note(self._read())
+        self.hear()
         return self._exits.pop(pid, None)
 
     def _receive(self, kind: str) -> dict[str, Any]:
@@ -109,7 +112,7 @@ class Zygote:
         if message["type"] == "exited":
             self._exits[message["pid"]] = message["status"]
         elif message["type"] == "ready":
-            self._ready = True
+            self.ready = True
 
     def _read(self) -> dict[str, Any]:
         data = self._control.recv(MESSAGE_BYTES)
