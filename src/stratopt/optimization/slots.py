@@ -240,21 +240,17 @@ class SlotExecutor:
     def _cause(self, pid: int) -> tuple[str, str]:
         """How a worker ended, as ``Died`` has it: its kind and reason."""
         until = time.monotonic() + REAP_SECONDS
-        while time.monotonic() < until:
-            if self._zygote is None:
-                return "factory", FACTORY_DIED
-            wait([self._zygote.fileno()], max(0.0, until - time.monotonic()))
+        while self._zygote is not None:
             try:
                 status = self._zygote.exit_status(pid)
             except (EOFError, OSError):
-                return "factory", FACTORY_DIED
-            if status is None:
-                continue
-            if os.WIFSIGNALED(status):
-                name = signal.Signals(os.WTERMSIG(status)).name
-                return name, f"signal {name}"
-            return "exit_code", f"exit code {os.WEXITSTATUS(status)}"
-        return "unknown", "pipe closed"
+                break
+            if status is not None:
+                return _told(status)
+            if (left := until - time.monotonic()) <= 0:
+                return "unknown", "pipe closed"
+            wait([self._zygote.fileno()], left)
+        return "factory", FACTORY_DIED
 
     def _enforce_deadlines(self) -> list[ExecutorEvent]:
         now = time.monotonic()
@@ -276,3 +272,11 @@ class SlotExecutor:
 
 def _no_worker(reason: str) -> ResourceExhaustionError:
     return ResourceExhaustionError(f"{reason}; jobs wait for a worker", code="no_worker")
+
+
+def _told(status: int) -> tuple[str, str]:
+    """Kind and reason of a wait status, as os.waitpid gives it."""
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return name, f"signal {name}"
+    return "exit_code", f"exit code {os.WEXITSTATUS(status)}"
